@@ -1,0 +1,114 @@
+"""The one place where things are made: opened in order, closed in reverse, by one context manager."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from db.embedded_postgres import embedded_postgres
+from db.migrate import migrate
+from db.postgres import Database, pool
+from db.vectors import EmbeddedIndex, VectorIndex
+from resolvers.context import Services
+from services.answers import open_answers
+from services.claude import Claude, open_claude
+from services.embedding import Embedder
+from services.ingestion import Ingestion
+from services.journal import open_journal
+from services.library import Library
+from services.model_export import prepared_model
+from services.reading import Reading
+from services.retrieval import Retriever, Weights
+from services.writer import Writer, read_rules
+from settings import Settings
+
+Say = Callable[[str], None]
+
+
+def silent(_: str) -> None:
+    """For those who do not watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What keeps the book: enough to ingest one."""
+
+    database: Database
+    embedder: Embedder
+    ingestion: Ingestion
+    shared_index: VectorIndex | None
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Everything a server needs."""
+
+    stores: Stores
+    services: Services
+
+
+@asynccontextmanager
+async def open_stores(settings: Settings, say: Say = silent) -> AsyncIterator[Stores]:
+    """Postgres, migrated; the embedding model, prepared; and a Qdrant server, where one is set.
+
+    `say` is told what takes long, in a few words.
+    """
+    async with AsyncExitStack() as opened:
+        url = settings.database_url or await opened.enter_async_context(
+            embedded_postgres(settings.data_dir / "postgres")
+        )
+        await migrate(settings.database_direct_url or url)
+        database = Database(await opened.enter_async_context(pool(url)))
+        model = await prepared_model(settings.data_dir / "models", settings.embedding_model or None, say)
+        embedder = await Embedder.open(model)
+        opened.push_async_callback(embedder.close)
+        shared = server_index(settings, embedder) if settings.qdrant_url else None
+        if shared:
+            opened.push_async_callback(shared.close)
+            await shared.open()
+        yield Stores(database, embedder, Ingestion(database, embedder, shared), shared)
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[House]:
+    """The stores and all services over them."""
+    async with AsyncExitStack() as opened:
+        stores = await opened.enter_async_context(open_stores(settings, say))
+        index = stores.shared_index
+        if not index:
+            index = EmbeddedIndex(settings.data_dir / "index" / stores.embedder.fingerprint, stores.embedder.dimensions)
+            opened.push_async_callback(index.close)
+            await index.open()
+        library = Library(stores.database, index, settings.book_url)
+        retriever = Retriever(library, stores.embedder, index, Weights())
+        claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
+        answers = await opened.enter_async_context(
+            open_answers(
+                retriever=retriever,
+                writer=Writer(claude, read_rules()),
+                journal=await opened.enter_async_context(open_journal(stores.database)),
+                grace_seconds=settings.leave_grace_seconds,
+            )
+        )
+        services = Services(reading=Reading(library, retriever), answers=answers)
+        yield House(stores, services)
+
+
+def claude_of(settings: Settings) -> AbstractAsyncContextManager[Claude]:
+    """Claude with the settings' key."""
+    return open_claude(
+        api_key=settings.anthropic_api_key.get_secret_value(),
+        base_url=settings.anthropic_base_url,
+        model=settings.claude_model,
+    )
+
+
+def server_index(settings: Settings, embedder: Embedder) -> VectorIndex:
+    """The Qdrant server's collection for this model: vectors of two models never share one."""
+    from db.vectors_server import ServerIndex  # 1.7 s and 70 MB, which the embedded default does not pay
+
+    return ServerIndex(
+        settings.qdrant_url,
+        settings.qdrant_api_key.get_secret_value(),
+        f"{settings.qdrant_collection}_{embedder.fingerprint}",
+        embedder.dimensions,
+    )

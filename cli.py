@@ -1,0 +1,235 @@
+"""The command line: `footnote serve · ingest · migrate · prepare · schema`."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import structlog
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import schema as graphql_schema
+from app import create_app
+from bootstrap import Stores, open_house, open_stores
+from db.embedded_postgres import EmbeddedPostgresFailed
+from db.migrate import MigrationChanged, MigrationFailed
+from db.migrate import migrate as run_migrations
+from db.postgres import BadDatabaseUrl, DatabaseUnavailable
+from db.vectors import IndexInUse, IndexMismatch, IndexUnavailable
+from services.docusaurus import BookNotFound
+from services.ingestion import Summary
+from services.library import NoBook
+from services.model_export import ModelError
+from settings import Settings, SettingsInvalid, read_settings
+
+screen = Console(stderr=True)
+EXPECTED = (
+    BadDatabaseUrl,
+    BookNotFound,
+    DatabaseUnavailable,
+    EmbeddedPostgresFailed,
+    IndexInUse,
+    IndexMismatch,
+    IndexUnavailable,
+    MigrationChanged,
+    MigrationFailed,
+    ModelError,
+    NoBook,
+    SettingsInvalid,
+)
+
+
+@click.group()
+@click.version_option(package_name="footnote")
+def main() -> None:
+    """Footnote: ask a textbook, get answers made only of what it says."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve BOOK_PATH at HOST and PORT."""
+    with explained():
+        settings = read_settings()
+        set_up_logs(settings)
+        run(serve_book(settings))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def ingest(path: Path) -> None:
+    """Make the docs folder PATH the book. A running server follows."""
+    with explained():
+        settings = read_settings()
+        set_up_logs(settings)
+        run(ingest_folder(settings, path))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the schema of DATABASE_URL up to date."""
+    with explained():
+        settings = read_settings()
+        url = settings.database_direct_url or settings.database_url
+        if not url:
+            raise click.ClickException("DATABASE_URL is not set; the embedded database is migrated at every start.")
+        applied = run(run_migrations(url))
+        click.echo("\n".join(f"applied {name}" for name in applied) or "Nothing to apply.")
+
+
+@main.command()
+def prepare() -> None:
+    """Prepare the embedding model and the embedded database, so that the first start is a quick one."""
+    with explained():
+        run(prepare_stores(read_settings()))
+
+
+@main.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    click.echo(graphql_schema.build().as_str())
+
+
+async def serve_book(settings: Settings) -> None:
+    """Open everything, read the book, then listen until told to end."""
+    screen.print("Footnote is starting …")
+    async with open_house(settings, screen.print) as house:
+        await read_book(settings, house.stores)
+        book = await house.services.reading.book()
+        config = uvicorn.Config(
+            create_app(house, settings),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="websockets-sansio",  # a fifth to a third cheaper than the default
+            ws_per_message_deflate=False,  # costs 11 to 24 % and doubles the memory of a socket
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        with listening(settings) as taken:
+            port = taken.getsockname()[1]
+            announce(f"http://{settings.host}:{port}/graphql", settings, f"{book.title}, {len(book.chapters)} chapters")
+            await server.serve(sockets=[taken])
+
+
+@contextlib.contextmanager
+def listening(settings: Settings) -> Iterator[socket.socket]:
+    """HOST and PORT, taken before they are announced. Connections made from here on wait for the server."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        taken = socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise click.ClickException(f"HOST {settings.host}, PORT {settings.port}: {reason}. Set another PORT.") from None
+    with taken:
+        yield taken
+
+
+async def read_book(settings: Settings, stores: Stores) -> None:
+    """Ingest BOOK_PATH. A default that was not asked for never replaces a book that is there already."""
+    asked_for = "book_path" in settings.model_fields_set
+    if not asked_for and await stores.ingestion.has_book():
+        return
+    with progress_bars() as progress:
+        summary = await stores.ingestion.ingest(settings.book_path, progress)
+    report(summary)
+
+
+async def ingest_folder(settings: Settings, path: Path) -> None:
+    """Ingest one folder and say what was found."""
+    async with open_stores(settings, screen.print) as stores:
+        with progress_bars() as progress:
+            summary = await stores.ingestion.ingest(path, progress)
+        report(summary)
+
+
+async def prepare_stores(settings: Settings) -> None:
+    """Open the stores once: what they prepare, they keep."""
+    async with open_stores(settings, screen.print):
+        screen.print(f"Ready: model and database are in {settings.data_dir.resolve()}")
+
+
+def announce(address: str, settings: Settings, book: str) -> None:
+    """Tell a newcomer where the server is and what to try."""
+    screen.print(f"\n[bold]{book}[/bold] is open at [bold]{address}[/bold]")
+    screen.print(
+        "Claude writes the answers."
+        if settings.writes
+        else "ANTHROPIC_API_KEY is not set: answers are quoted passages. Set it, and Claude writes them."
+    )
+    screen.print("\nTry a question:\n")
+    screen.print(
+        f"""curl -N {address} -H 'content-type: application/json' -H 'accept: text/event-stream' -d '{{"query":"""
+        """"subscription { ask(input: {question: \\"What is a robot?\\"}) { __typename """
+        """... on AnswerDelta { text } ... on AnswerCited { citation { quote url } } } }"}'\n""",
+        soft_wrap=True,
+        highlight=False,
+        markup=False,
+    )
+
+
+def report(summary: Summary) -> None:
+    """Say what an ingest found: problems with file and line first, the counts last."""
+    for problem in summary.problems:
+        screen.print(f"{problem.file}:{problem.line}: {problem.message}", markup=False, highlight=False)
+    screen.print(
+        f"{summary.pages} pages, {summary.sections} sections, {summary.passages} passages "
+        f"({summary.new} new, {summary.unchanged} unchanged, {summary.removed} removed), "
+        f"{len(summary.problems)} warnings. Version {summary.version}{'' if summary.published else ', as before'}."
+    )
+
+
+@contextlib.contextmanager
+def progress_bars() -> Iterator[Any]:
+    """A bar for each stage of long work; silent where there is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=screen, transient=not screen.is_terminal) as bars:
+        stages: dict[str, Any] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=total)
+            bars.update(stages[stage], completed=done, total=total)
+
+        yield show
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """What can be expected to go wrong is told in one line, without a traceback."""
+    try:
+        yield
+    except EXPECTED as problem:
+        raise click.ClickException(str(problem)) from None
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # what the coroutine returns
+    """Run to the end, or to Ctrl-C, which is a normal end."""
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def set_up_logs(settings: Settings) -> None:
+    """One line for each event: for people in development, JSON in production."""
+    production = settings.environment == "production"
+    renderer = structlog.processors.JSONRenderer() if production else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if production else logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)

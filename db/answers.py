@@ -1,0 +1,104 @@
+"""Answers and their event logs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from db.postgres import Database
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """A stored answer. `unseen_seconds`: how long its owner gave no sign of life, by Postgres' clock."""
+
+    id: str
+    status: str
+    snapshot: str
+    unseen_seconds: float
+
+
+async def insert(database: Database, *, id: str, snapshot: str) -> None:
+    """Store a new answer."""
+    await database.execute(
+        "INSERT INTO answers (id, status, snapshot) VALUES ($1, 'STREAMING', $2) ON CONFLICT DO NOTHING", id, snapshot
+    )
+
+
+async def find(database: Database, *, id: str) -> AnswerRow | None:
+    """A stored answer, or None."""
+    row = await database.fetchrow(
+        """
+        SELECT id::text, status, snapshot, extract(epoch FROM clock_timestamp() - seen_at)::float8 AS unseen_seconds
+        FROM answers WHERE id = $1
+        """,
+        id,
+    )
+    return AnswerRow(**row) if row else None
+
+
+async def events(database: Database, *, id: str) -> list[str]:
+    """The stored events of an answer: JSON lists, in order."""
+    rows = await database.fetch("SELECT events FROM answer_events WHERE answer = $1 ORDER BY first_seq", id)
+    return [row["events"] for row in rows]
+
+
+async def store_events(
+    database: Database, *, ids: Sequence[str], first_seqs: Sequence[int], events: Sequence[str]
+) -> None:
+    """Store what several running answers gained, and that their owner is alive. Empty lists are only a sign of life.
+
+    An answer may end while this runs, and then stores the same events again with the rest: the longer list wins.
+    """
+    await database.execute(
+        """
+        WITH gained AS (
+            SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[]) AS gained (answer, first_seq, events)
+        ), alive AS (
+            UPDATE answers SET seen_at = clock_timestamp()
+            FROM gained WHERE answers.id = gained.answer AND answers.status = 'STREAMING'
+            RETURNING answers.id
+        )
+        INSERT INTO answer_events (answer, first_seq, events)
+        SELECT gained.* FROM gained JOIN alive ON alive.id = gained.answer WHERE gained.events <> '[]'
+        ON CONFLICT DO NOTHING
+        """,
+        ids,
+        first_seqs,
+        events,
+    )
+
+
+async def finish(
+    database: Database,
+    *,
+    id: str,
+    status: str,
+    snapshot: str,
+    first_seq: int,
+    events: str,
+    unseen_seconds: float = 0,
+) -> bool:
+    """End an answer, unless somebody did already, or its owner was seen more recently. Says whether this call ended it.
+
+    The row's lock puts an owner and whoever believes it dead in a row; only the first of them finds it running.
+    """
+    ended = await database.fetchval(
+        """
+        WITH ended AS (
+            UPDATE answers SET status = $2, snapshot = $3
+            WHERE id = $1 AND status = 'STREAMING' AND clock_timestamp() - seen_at >= make_interval(secs => $6)
+            RETURNING id
+        ), stored AS (
+            INSERT INTO answer_events (answer, first_seq, events)
+            SELECT id, $4, $5 FROM ended
+            ON CONFLICT (answer, first_seq) DO UPDATE SET events = excluded.events
+        )
+        SELECT count(*) FROM ended
+        """,
+        id,
+        status,
+        snapshot,
+        first_seq,
+        events,
+        unseen_seconds,
+    )
+    return bool(ended)

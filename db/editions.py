@@ -1,0 +1,204 @@
+"""The book's editions: whole immutable versions, one of which is current."""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from db.postgres import Connection, Database
+
+Vector = npt.NDArray[np.float32]
+PUBLISH_SECONDS = 60.0  # for each table of a book
+
+
+@dataclass(frozen=True, slots=True)
+class EditionRow:
+    """One version of the book. `model` names the embedding model of its vectors."""
+
+    version: str
+    title: str
+    language: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterRow:
+    """A page. `sections` holds (heading, level, anchor)."""
+
+    id: str
+    position: int
+    title: str
+    path: str
+    content: str
+    sections: list[tuple[str, int, str | None]]
+    reviewed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PassageRow:
+    """A passage. `units` holds (start, end) in code points; `vector_key` finds its vector."""
+
+    id: uuid.UUID
+    place: int
+    chapter_id: str
+    section: str
+    path: str
+    text: str
+    units: list[tuple[int, int]]
+    tokens: int
+    reviewed: bool
+    vector_key: bytes
+
+
+async def current(database: Database) -> int | None:
+    """The number of the current edition, or None before the first."""
+    number: int | None = await database.fetchval("SELECT number FROM current_edition")
+    return number
+
+
+async def edition(database: Database, *, number: int) -> EditionRow | None:
+    """An edition by its number, or None when it was swept."""
+    row = await database.fetchrow("SELECT version, title, language, model FROM editions WHERE number = $1", number)
+    return EditionRow(**row) if row else None
+
+
+async def chapters(database: Database, *, number: int) -> list[ChapterRow]:
+    """An edition's chapters in reading order."""
+    rows = await database.fetch(
+        """
+        SELECT id, position, title, path, content, sections, reviewed
+        FROM chapters WHERE edition = $1 ORDER BY position
+        """,
+        number,
+    )
+    return [ChapterRow(**{**row, "sections": orjson.loads(row["sections"])}) for row in rows]
+
+
+async def passages(database: Database, *, number: int) -> list[PassageRow]:
+    """An edition's passages in reading order."""
+    rows = await database.fetch(
+        """
+        SELECT id, place, chapter_id, section, path, text, units, tokens, reviewed, vector_key
+        FROM passages WHERE edition = $1 ORDER BY place
+        """,
+        number,
+    )
+    return [PassageRow(**{**row, "units": orjson.loads(row["units"])}) for row in rows]
+
+
+async def vectors(database: Database, *, number: int, passages: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, Vector]]:
+    """The vectors of these passages of an edition."""
+    rows = await database.fetch(
+        """
+        SELECT passages.id, vectors.vector
+        FROM passages
+        JOIN editions ON editions.number = passages.edition
+        JOIN vectors ON vectors.model = editions.model AND vectors.key = passages.vector_key
+        WHERE passages.edition = $1 AND passages.id = ANY($2::uuid[])
+        """,
+        number,
+        passages,
+    )
+    return [(row["id"], np.frombuffer(row["vector"], dtype=np.float32)) for row in rows]
+
+
+async def vectors_by_key(database: Database, *, model: str, keys: Iterable[bytes]) -> dict[bytes, Vector]:
+    """The vectors of a model that stand for these contents."""
+    rows = await database.fetch(
+        "SELECT key, vector FROM vectors WHERE model = $1 AND key = ANY($2::bytea[])", model, list(keys)
+    )
+    return {row["key"]: np.frombuffer(row["vector"], dtype=np.float32) for row in rows}
+
+
+async def passage_ids(database: Database, *, number: int) -> set[uuid.UUID]:
+    """The ids of an edition's passages."""
+    return {row["id"] for row in await database.fetch("SELECT id FROM passages WHERE edition = $1", number)}
+
+
+async def known_vectors(database: Database, *, model: str, keys: Iterable[bytes]) -> set[bytes]:
+    """Those of the keys that have a vector of this model already."""
+    rows = await database.fetch(
+        "SELECT key FROM vectors WHERE model = $1 AND key = ANY($2::bytea[])", model, list(keys)
+    )
+    return {row["key"] for row in rows}
+
+
+async def store_vectors(database: Database, *, model: str, vectors: Iterable[tuple[bytes, Vector]]) -> None:
+    """Keep vectors by the content they stand for. They are immutable, so whoever stored one first is right."""
+    keys, values = zip(*((key, vector.astype(np.float32).tobytes()) for key, vector in vectors), strict=True)
+    await database.execute(
+        """
+        INSERT INTO vectors (model, key, vector)
+        SELECT $1, * FROM unnest($2::bytea[], $3::bytea[]) ON CONFLICT DO NOTHING
+        """,
+        model,
+        keys,
+        values,
+    )
+
+
+async def publish(
+    database: Database, *, edition: EditionRow, chapters: Iterable[ChapterRow], passages: Iterable[PassageRow]
+) -> int:
+    """Write a whole edition and make it the current one, in one transaction. Returns its number.
+
+    Two publishers at once are put in a row by the lock on the one row that says what is current; readers are not held.
+    """
+    async with database.transaction() as connection:
+        number = int(
+            await connection.fetchval(
+                "INSERT INTO editions (version, title, language, model) VALUES ($1, $2, $3, $4) RETURNING number",
+                edition.version,
+                edition.title,
+                edition.language,
+                edition.model,
+            )
+        )
+        await _copy(connection, "chapters", number, chapters)
+        await _copy(connection, "passages", number, passages)
+        await connection.execute(
+            """
+            INSERT INTO current_edition (number) VALUES ($1)
+            ON CONFLICT (only_row) DO UPDATE SET number = excluded.number
+            """,
+            number,
+        )
+    return number
+
+
+async def _copy(
+    connection: Connection, table: str, edition: int, rows: Iterable[ChapterRow] | Iterable[PassageRow]
+) -> None:
+    names = [field.name for field in fields(ChapterRow if table == "chapters" else PassageRow)]
+    records = ((edition, *(_column(getattr(row, name)) for name in names)) for row in rows)
+    await connection.copy_records_to_table(table, columns=["edition", *names], records=records, timeout=PUBLISH_SECONDS)
+
+
+def _column(value: object) -> object:
+    return orjson.dumps(value).decode() if isinstance(value, list) else value
+
+
+async def sweep(database: Database) -> None:
+    """Drop all editions but the current and the previous one, and vectors that neither refers to.
+
+    The previous one stays for a process that is just loading it. A vector may be stored by an ingest that has not
+    published yet, so only those of an hour ago and older go.
+    """
+    await database.execute(
+        """
+        DELETE FROM editions
+        WHERE number < (
+            SELECT max(number) FROM editions WHERE number < (SELECT number FROM current_edition)
+        )
+        """
+    )
+    await database.execute(
+        """
+        DELETE FROM vectors
+        WHERE stored_at < now() - interval '1 hour'
+          AND NOT EXISTS (SELECT FROM passages WHERE passages.vector_key = vectors.key)
+        """
+    )

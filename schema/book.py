@@ -1,0 +1,51 @@
+"""The book, its chapters and passages."""
+
+import strawberry
+
+import services.answer
+import services.book
+from schema.shows import shows
+
+
+@strawberry.type(description="A heading of a chapter, and what stands under it.")
+@shows(services.book.Section)
+class Section:
+    heading: str
+    level: int
+    anchor: str | None = strawberry.field(description="Null for what stands before the first heading.")
+    url: str
+
+
+@strawberry.type(description="A page of the book.")
+@shows(services.book.Chapter)
+class Chapter:
+    id: strawberry.ID = strawberry.field(description='The Docusaurus id, for example "foundations/sensors".')
+    title: str
+    position: int
+    url: str
+    content: str = strawberry.field(
+        description="Markdown source without front matter and byte-order mark, with LF line ends "
+        "and imported Markdown partials put in place."
+    )
+    sections: list[Section]
+
+
+@strawberry.type(description="The book in its current version.")
+@shows(services.book.Edition)
+class Book:
+    title: str
+    language: str
+    version: str
+    chapters: list[Chapter]
+
+
+@strawberry.type(description="A passage of the book, with its relevance to a question.")
+@shows(services.answer.NearPassage)
+class Passage:
+    chapter_id: strawberry.ID
+    chapter_title: str
+    section: str
+    url: str
+    text: str
+    similarity: float = strawberry.field(description="From 0 to 1.")
+    reviewed: bool = strawberry.field(description="False where the page's front matter says `reviewed: false`.")

@@ -1,0 +1,225 @@
+"""Asking: one question, one answer, one owner task that writes it, any number of listeners."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from services.answer import (
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    AnswerNotFound,
+    AnswerStatus,
+    InvalidInput,
+    near,
+)
+from services.draft import Draft
+from services.journal import Journal
+from services.models import Usage
+from services.retrieval import Retrieved, Retriever
+from services.writer import NEAREST, Verdict, Writer
+
+QUESTION_CHARACTERS = 2000
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Leave:
+    """How a listener went. One that said `complete` wants no more; one that was cut off may come back."""
+
+    completed: bool = False
+
+
+@dataclass(slots=True)
+class Running:
+    """An answer being written in this process."""
+
+    draft: Draft
+    writing: asyncio.Task[Verdict]
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    listeners: int = 0
+    grace: asyncio.TimerHandle | None = None
+    ending: AnswerStatus = AnswerStatus.INTERRUPTED
+
+    def end(self, ending: AnswerStatus) -> None:
+        """End it now, with what was said. Cancelling the writing closes Claude's stream on its way out; the owner is
+        never cancelled, so that the end is stored and shown whatever happens."""
+        self.ending = ending
+        self.writing.cancel()
+
+
+class Answers:
+    """Every answer of this process, and through the journal those of all others."""
+
+    def __init__(self, retriever: Retriever, writer: Writer, journal: Journal, grace_seconds: float) -> None:
+        self._retriever = retriever
+        self._writer = writer
+        self._journal = journal
+        self._grace_seconds = grace_seconds
+        self._running: dict[str, Running] = {}
+        self._owners: set[asyncio.Task[None]] = set()
+
+    async def stream(self, question: str, leave: Leave) -> AsyncGenerator[AnswerEvent | InvalidInput, None]:
+        """Ask, and follow the answer from its first event."""
+        asked = await self._ask(question)
+        if isinstance(asked, InvalidInput):
+            yield asked
+            return
+        async with aclosing(self._listen(asked, -1, leave)) as events:
+            async for event in events:
+                yield event
+
+    async def ask(self, question: str, leave: Leave) -> Answer | InvalidInput:
+        """Ask, and wait for the whole answer."""
+        async with aclosing(self.stream(question, leave)) as events:
+            async for event in events:
+                if isinstance(event, InvalidInput):
+                    return event
+                if isinstance(event, AnswerFinished):
+                    return event.answer
+        raise AssertionError("an answer's log ends with AnswerFinished")
+
+    async def follow(self, id: str, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent | AnswerNotFound, None]:
+        """The events of an answer above `after`: resumed while it runs, replayed when it is over."""
+        running = self._running.get(id)
+        if not running and not await self.find(id):
+            yield AnswerNotFound()
+            return
+        source = self._listen(running, after, leave) if running else self._journal.replay(id, after)
+        async with aclosing(source) as events:
+            async for event in events:
+                yield event
+
+    async def find(self, id: str) -> Answer | None:
+        """An answer by its id, finished or not."""
+        if running := self._running.get(id):
+            return running.draft.so_far()
+        return await self._journal.find(id) if is_uuid(id) else None
+
+    async def stop(self, id: str) -> Answer | AnswerNotFound:
+        """End a running answer now; one that is over is returned as it is."""
+        if running := self._running.get(id):
+            running.end(AnswerStatus.STOPPED)
+            await running.over.wait()
+        return await self.find(id) or AnswerNotFound()
+
+    async def close(self) -> None:
+        """End all running answers INTERRUPTED, and store them."""
+        for running in self._running.values():
+            running.end(AnswerStatus.INTERRUPTED)
+        await asyncio.gather(*self._owners)
+
+    async def _ask(self, question: str) -> Running | InvalidInput:
+        if problem := invalid(question):
+            return problem
+        retrieved = await self._retriever.retrieve(question)
+        draft = Draft(new_answer(question, retrieved))
+        await self._journal.begin(draft.start, draft.log)
+        draft.begin()
+        running = Running(draft, asyncio.create_task(self._writer.write(draft, retrieved)))
+        self._running[draft.start.id] = running
+        owner = asyncio.create_task(self._own(running))
+        self._owners.add(owner)  # the loop holds tasks weakly
+        owner.add_done_callback(self._owners.discard)
+        return running
+
+    async def _own(self, running: Running) -> None:
+        """See the answer to its end, whatever that is. Stored first, shown after: who saw the end can read it."""
+        draft = running.draft
+        await asyncio.wait([running.writing])
+        verdict = ended(running)
+        finished = draft.finished(verdict.status, verdict.reason)
+        try:
+            finished = AnswerFinished(finished.seq, await self._journal.finish(finished))
+        except Exception:
+            log.exception("the end of an answer was not stored", answer=draft.start.id)
+        draft.log.append(finished)
+        del self._running[draft.start.id]
+        running.over.set()
+
+    async def _listen(self, running: Running, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent, None]:
+        running.listeners += 1
+        if running.grace:
+            running.grace.cancel()
+        try:
+            async with aclosing(running.draft.log.follow(after)) as events:
+                async for event in events:
+                    yield event
+        finally:
+            running.listeners -= 1
+            if not running.listeners and not running.draft.log.finished:
+                self._left(running, leave)
+
+    def _left(self, running: Running, leave: Leave) -> None:
+        """The last listener went: at once if it said so, else after the time in which it may come back."""
+        if leave.completed:
+            running.end(AnswerStatus.STOPPED)
+        else:
+            loop = asyncio.get_running_loop()
+            running.grace = loop.call_later(self._grace_seconds, running.end, AnswerStatus.STOPPED)
+
+
+def ended(running: Running) -> Verdict:
+    """How the writing ended, also where it was cancelled or broke."""
+    if running.writing.cancelled():
+        return Verdict(running.ending)
+    if broke := running.writing.exception():
+        log.error("an answer broke", answer=running.draft.start.id, exc_info=broke)
+        return Verdict(AnswerStatus.INTERRUPTED)
+    return running.writing.result()
+
+
+def new_answer(question: str, retrieved: Retrieved) -> Answer:
+    """An answer that was asked for, with the passages it will be made of; for one to be declined, the nearest."""
+    shown = retrieved.given if retrieved.answerable else retrieved.found[:NEAREST]
+    return Answer(
+        id=str(uuid.uuid4()),
+        question=question,
+        text="",
+        status=AnswerStatus.STREAMING,
+        decline_reason=None,
+        source=None,
+        model=None,
+        degraded=(),
+        citations=(),
+        passages=tuple(map(near, shown)),
+        usage=Usage(),
+        response_time=0.0,
+        created_at=datetime.now(UTC),
+    )
+
+
+def invalid(question: str) -> InvalidInput | None:
+    """Why a question cannot be asked, if so. Postgres takes neither NUL nor lone surrogates."""
+    if not question.strip():
+        return InvalidInput("The question is empty.", "question")
+    if len(question) > QUESTION_CHARACTERS:
+        return InvalidInput(f"The question is longer than {QUESTION_CHARACTERS} characters.", "question")
+    if "\0" in question or any("\ud800" <= character <= "\udfff" for character in question):
+        return InvalidInput("The question has characters that are not text.", "question")
+    return None
+
+
+def is_uuid(id: str) -> bool:
+    """True for the form that ids of answers have."""
+    try:
+        return str(uuid.UUID(id)) == id.lower()
+    except ValueError:
+        return False
+
+
+@asynccontextmanager
+async def open_answers(
+    *, retriever: Retriever, writer: Writer, journal: Journal, grace_seconds: float
+) -> AsyncIterator[Answers]:
+    """The service; when it is closed, what is still running ends INTERRUPTED."""
+    answers = Answers(retriever, writer, journal, grace_seconds)
+    try:
+        yield answers
+    finally:
+        await answers.close()

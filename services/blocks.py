@@ -1,0 +1,216 @@
+"""Block rules for markdown-it that read a page the way MDX and remark-directive do, and keep source positions.
+
+Every token that a reader can cite gets ``meta["spans"]``: the (start, end) positions of its lines in the parsed
+source, without the prefixes of the containers around it. They are known only while the rule runs.
+"""
+
+import re
+from collections.abc import Callable
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock, fence, heading, table
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath.index import math_block_dollar
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.footnote.index import footnote_def
+
+from services import mdx
+
+Rule = Callable[[StateBlock, int, int, bool], bool]
+
+ADMONITIONS = ("secondary", "info", "success", "danger", "note", "tip", "warning", "important", "caution")
+
+_EVERYWHERE = ["paragraph", "reference", "blockquote", "list"]
+_DIRECTIVE = re.compile(
+    rf"(?P<colons>:{{3,}})(?:(?:{'|'.join(ADMONITIONS)})[ ]+(?P<words>.*?)"
+    r"|[A-Za-z](?:[\w-]*[A-Za-z0-9])?(?:\[(?P<label>.*)\])?(?P<attributes>\{[^{}]*\})?)[ \t]*",
+    re.ASCII,
+)
+_TITLE = re.compile(r"\btitle\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_UNDERLINE = re.compile(r"(=+|-+)[ \t]*")
+
+
+def use_mdx_blocks(md: MarkdownIt) -> None:
+    """Replace the block rules of `md` by those of Docusaurus pages."""
+    footnote_plugin(md, inline=False, move_to_end=False)
+    md.disable(["code", "html_block", "lheading"])
+    ruler = md.block.ruler
+    ruler.at("footnote_def", footnote_def, {"alt": _EVERYWHERE})
+    ruler.at("fence", _placed(fence), {"alt": _EVERYWHERE})
+    ruler.at("table", _placed(table), {"alt": ["paragraph", "reference"]})
+    ruler.at("heading", _placed(heading), {"alt": ["paragraph", "reference", "blockquote"]})
+    ruler.at("paragraph", _paragraph)
+    ruler.before("fence", "mdx_esm", _esm)
+    ruler.before("fence", "mdx_flow", _flow, {"alt": _EVERYWHERE})
+    ruler.before("fence", "directive", _directive, {"alt": _EVERYWHERE})
+    math = _placed(math_block_dollar(allow_labels=False, allow_blank_lines=True))
+    ruler.before("fence", "math_block", math, {"alt": _EVERYWHERE})
+
+
+def _span(state: StateBlock, line: int) -> tuple[int, int]:
+    return state.bMarks[line] + state.tShift[line], state.eMarks[line]
+
+
+def _placed(rule: Rule) -> Rule:
+    """The same rule, which also notes where its tokens stand, and leaves no token behind when only asked."""
+
+    def placed(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+        before, line = len(state.tokens), state.line
+        if not rule(state, start_line, end_line, silent):
+            return False
+        if silent:
+            del state.tokens[before:]
+            state.line = line
+            return True
+        for token in state.tokens[before:]:
+            _note(state, token)
+        return True
+
+    return placed
+
+
+def _note(state: StateBlock, token: Token) -> None:
+    if token.map and token.nesting >= 0:
+        first, last = token.map
+        token.meta["spans"] = [_span(state, line) for line in range(first, last)]
+
+
+def _esm(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    """Imports and exports: from the start of a line to the first blank line that leaves no bracket open."""
+    start, end = _span(state, start_line)
+    if silent or (start and state.src[start - 1] != "\n") or not mdx.is_esm(state.src, start):
+        return False
+    first_blank = line = _blank_line(state, start_line, end_line)
+    while line < end_line and not mdx.is_balanced(state.src[start : state.eMarks[line - 1]]):
+        line = _blank_line(state, line + 1, end_line)
+    end = state.eMarks[line - 1]
+    state.line = line if mdx.is_balanced(state.src[start:end]) else first_blank
+    return True
+
+
+def _blank_line(state: StateBlock, line: int, end_line: int) -> int:
+    while line < end_line and not state.isEmpty(line):
+        line += 1
+    return min(line, end_line)
+
+
+def _flow(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    """Lines made of nothing but tags, expressions and comments."""
+    position, _ = _span(state, start_line)
+    limit = state.eMarks[end_line - 1]
+    pieces: list[mdx.Piece] = []
+    while position < limit and state.src[position] != "\n":
+        if state.src[position] in " \t":
+            position += 1
+        elif piece := mdx.piece_at(state.src, position, limit):
+            pieces.append(piece)
+            position = piece.end
+        else:
+            return False
+    if silent or not pieces:
+        return bool(pieces)
+    for piece in pieces:
+        state.push("mdx", "", 0).meta["piece"] = piece
+    state.line = next(line for line in range(start_line, end_line) if state.eMarks[line] >= position) + 1
+    return True
+
+
+def _directive(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    """An admonition, or another container of remark-directive."""
+    start, end = _span(state, start_line)
+    opening = _DIRECTIVE.fullmatch(state.src, start, end)
+    if not opening or not _closes_its_brackets(opening["words"] or opening["label"] or ""):
+        return False
+    if silent:
+        return True
+    last = _closing_line(state, start_line + 1, end_line, len(opening["colons"]))
+    _push_title(state, opening)
+    state.push("directive_open", "", 1)  # counts as a level: markdown-it bounds the depth of its recursion by them
+    old_line_max = state.lineMax
+    state.lineMax = last
+    state.md.block.tokenize(state, start_line + 1, last)
+    state.lineMax = old_line_max
+    state.push("directive_close", "", -1)
+    closed = last < end_line and _is_closing(state, last, len(opening["colons"]))
+    state.line = last + 1 if closed else last
+    return True
+
+
+def _closes_its_brackets(label: str) -> bool:
+    depth = 0
+    for found in re.finditer(r"\\.|[\[\]]", label):
+        depth += (found[0] == "[") - (found[0] == "]")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+def _closing_line(state: StateBlock, line: int, end_line: int, colons: int) -> int:
+    while line < end_line:
+        outside = state.sCount[line] < state.blkIndent and not state.isEmpty(line)
+        if outside or _is_closing(state, line, colons):
+            return line
+        line += 1
+    return line
+
+
+def _is_closing(state: StateBlock, line: int, colons: int) -> bool:
+    start, end = _span(state, line)
+    text = state.src[start:end].rstrip()
+    return len(text) >= colons and not text.strip(":")
+
+
+def _push_title(state: StateBlock, opening: re.Match[str]) -> None:
+    for match, group in (
+        (opening, "words"),
+        (opening, "label"),
+        (_TITLE.search(state.src, *opening.span("attributes")) if opening["attributes"] else None, 1),
+    ):
+        if match and match[group]:
+            token = state.push("inline", "", 0)
+            token.content, token.children = match[group], []
+            token.meta["spans"] = [match.span(group)]
+            return
+
+
+def _paragraph(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    """A paragraph or a setext heading: in MDX an indented line is no code, so it can interrupt them."""
+    end_line = state.lineMax
+    old_parent, state.parentType = state.parentType, "paragraph"
+    line, markup = start_line + 1, ""
+    while line < end_line and not state.isEmpty(line):
+        markup = _underline(state, line)
+        if markup or _interrupts(state, line, end_line):
+            break
+        line += 1
+    state.parentType = old_parent
+    _push_text(state, start_line, line, markup)
+    return True
+
+
+def _underline(state: StateBlock, line: int) -> str:
+    if state.sCount[line] < state.blkIndent:
+        return ""
+    found = _UNDERLINE.fullmatch(state.src, *_span(state, line))
+    return found[1][0] if found else ""
+
+
+def _interrupts(state: StateBlock, line: int, end_line: int) -> bool:
+    if state.sCount[line] < 0:  # a lazy line of a quote, which that rule has looked at
+        return False
+    return any(rule(state, line, end_line, True) for rule in state.md.block.ruler.getRules("paragraph"))
+
+
+def _push_text(state: StateBlock, first: int, last: int, markup: str) -> None:
+    name = "heading" if markup else "paragraph"
+    tag = {"=": "h1", "-": "h2", "": "p"}[markup]
+    spans = [_span(state, line) for line in range(first, last)]
+    state.line = last + 1 if markup else last
+    opening = state.push(f"{name}_open", tag, 1)
+    opening.map = [first, state.line]
+    opening.meta["spans"] = [*spans, _span(state, last)] if markup else spans
+    text = state.push("inline", "", 0)
+    text.content = state.getLines(first, last, state.blkIndent, False).strip()
+    text.map, text.children = [first, last], []
+    text.meta["spans"] = spans
+    state.push(f"{name}_close", tag, -1)

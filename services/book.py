@@ -1,0 +1,77 @@
+"""The book as values: an edition is one immutable version of it, whole in memory."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A range of a chapter's content, in code points, end excluded."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands under it. Before the first heading the anchor is None."""
+
+    heading: str
+    level: int
+    anchor: str | None
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A page of the book. Its content is the source that every offset counts in."""
+
+    id: str
+    title: str
+    position: int
+    url: str
+    content: str
+    sections: tuple[Section, ...]
+    reviewed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Some consecutive units of one section, small enough for the embedding model.
+
+    `text` is plain, for reading and searching. `units` are the smallest things that can be cited: a sentence, a table
+    row, a whole code block. `tokens` counts what the model is sent.
+    """
+
+    id: uuid.UUID
+    chapter_id: str
+    chapter_title: str
+    section: str
+    url: str
+    text: str
+    units: tuple[Span, ...]
+    tokens: int
+    reviewed: bool
+
+    @property
+    def title(self) -> str:
+        """Where it stands, in words: "Chapter › Section"."""
+        return f"{self.chapter_title} › {self.section}" if self.section != self.chapter_title else self.chapter_title
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One version of the book: chapters in reading order and passages by id."""
+
+    number: int
+    version: str
+    title: str
+    language: str
+    model: str
+    chapters: tuple[Chapter, ...]
+    passages: Mapping[uuid.UUID, Passage]
+
+    def chapter(self, chapter_id: str) -> Chapter | None:
+        """The chapter with this Docusaurus id, or None."""
+        return next((chapter for chapter in self.chapters if chapter.id == chapter_id), None)

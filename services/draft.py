@@ -1,0 +1,80 @@
+"""An answer being written: what was said so far, each step of it in the log."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+from services.answer import (
+    Answer,
+    AnswerCited,
+    AnswerDelta,
+    AnswerFinished,
+    AnswerSource,
+    AnswerStarted,
+    AnswerStatus,
+    DeclineReason,
+    Degradation,
+)
+from services.answer_log import AnswerLog
+from services.citations import Citation, utf16_length
+from services.models import Usage
+
+
+class Draft:
+    """Belongs to the one task that writes the answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.start = answer
+        self.log = AnswerLog()
+        self.source: AnswerSource | None = None
+        self.model: str | None = None
+        self.usage = Usage()
+        self.degraded: list[Degradation] = []
+        self.citations: list[Citation] = []
+        self.offset = 0
+        self._said: list[str] = []
+        self._clock = time.monotonic()
+
+    @property
+    def text(self) -> str:
+        """All that was said."""
+        return "".join(self._said)
+
+    def begin(self) -> None:
+        """Show the passages, before anything is said about them."""
+        self.log.append(AnswerStarted(0, self.start.id, self.start.passages))
+
+    def say(self, text: str) -> None:
+        """Add text to the answer."""
+        self._said.append(text)
+        self.offset += utf16_length(text)
+        self.log.append(AnswerDelta(len(self.log.events), text))
+
+    def cite(self, citations: Iterable[Citation]) -> None:
+        """Add proven citations. A quotation that was used before keeps its number."""
+        for citation in citations:
+            place = (citation.chapter_id, citation.start, citation.end)
+            numbers = {(c.chapter_id, c.start, c.end): c.number for c in self.citations}
+            numbered = replace(citation, number=numbers.get(place, len(set(numbers.values())) + 1))
+            self.citations.append(numbered)
+            self.log.append(AnswerCited(len(self.log.events), numbered))
+
+    def so_far(self) -> Answer:
+        """The answer as it stands, still running."""
+        return self.finished(AnswerStatus.STREAMING).answer
+
+    def finished(self, status: AnswerStatus, reason: DeclineReason | None = None) -> AnswerFinished:
+        """The last event, not yet in the log: it is shown once it is stored."""
+        answer = replace(
+            self.start,
+            text=self.text,
+            status=status,
+            decline_reason=reason,
+            source=self.source,
+            model=self.model,
+            degraded=tuple(self.degraded),
+            citations=tuple(self.citations),
+            usage=self.usage,
+            response_time=time.monotonic() - self._clock,
+        )
+        return AnswerFinished(len(self.log.events), answer)

@@ -1,0 +1,98 @@
+"""Inline rules of MDX and remark-directive for markdown-it, and the plain text of what they find."""
+
+import re
+from collections.abc import Sequence
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from mdit_py_plugins.dollarmath.index import math_inline_dollar
+
+from services import mdx
+
+_DIRECTIVE = re.compile(r":([A-Za-z](?:[\w-]*[A-Za-z0-9])?)(?![\w:-])", re.ASCII)
+_URL = re.compile(r"(?:https?://|www\.)[^\s<]*\Z")
+_LABEL = re.compile(r"\[((?:[^\[\]\\\n]|\\.|\[[^\[\]\n]*\])*)\]")
+_ATTRIBUTES = re.compile(r"\{[^{}\n]*\}")
+_LITERAL = re.compile(r"\s*(?:\"([^\"\\]*)\"|'([^'\\]*)'|`([^`\\$]*)`|(\d+(?:\.\d+)?))\s*")
+_SEPARATING = re.compile("br|hr|p|div|li|[uod]l|d[td]|t[dhr]|table|section|summary|details|h[1-6]")
+
+
+def use_mdx_inlines(md: MarkdownIt) -> None:
+    """Add tags, expressions, comments, text directives and math to `md`, and take HTML out."""
+    md.disable(["html_inline", "autolink"])
+    md.enable("strikethrough")
+    ruler = md.inline.ruler
+    ruler.before("escape", "math_inline", math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True))
+    ruler.before("autolink", "mdx", _mdx)
+    ruler.before("autolink", "directive", _directive)
+
+
+def plain_text(tokens: Sequence[Token]) -> str:
+    """What a reader sees: no markers, tags or link targets; blanks collapsed."""
+    return " ".join("".join(_visible(token) for token in tokens).split())
+
+
+def slug_text(tokens: Sequence[Token]) -> str:
+    """What remark's toString gives, from which Docusaurus makes anchors: expressions are taken as written."""
+    return "".join(_value(token) for token in tokens)
+
+
+def _mdx(state: StateInline, silent: bool) -> bool:
+    if state.src[state.pos] not in "<{":
+        return False
+    piece = mdx.piece_at(state.src, state.pos, state.posMax)
+    if not piece:
+        return False
+    if not silent:
+        state.push("mdx", "", 0).meta["piece"] = piece
+    state.pos = piece.end
+    return True
+
+
+def _directive(state: StateInline, silent: bool) -> bool:
+    """``:name[label]{attributes}``; without label and attributes Docusaurus shows it as it is written."""
+    found = _DIRECTIVE.match(state.src, state.pos, state.posMax)
+    if not found or state.src[state.pos - 1 : state.pos] == ":" or _URL.search(state.src, 0, state.pos):
+        return False
+    label = _LABEL.match(state.src, found.end(), state.posMax)
+    end = label.end() if label else found.end()
+    attributes = _ATTRIBUTES.match(state.src, end, state.posMax)
+    if not silent:
+        token = state.push("directive", "", 0)
+        token.content = "" if label or attributes else found[0]
+        token.children = []
+        if label:
+            state.md.inline.parse(label[1], state.md, state.env, token.children)
+    state.pos = attributes.end() if attributes else end
+    return True
+
+
+def _visible(token: Token) -> str:
+    if token.type in ("softbreak", "hardbreak"):
+        return " "
+    if token.type == "directive":
+        return token.content or "".join(map(_visible, token.children or ()))
+    if token.type == "image":
+        return "".join(map(_visible, token.children or ()))
+    if token.type == "mdx":
+        return _visible_piece(token.meta["piece"])
+    return token.content
+
+
+def _visible_piece(piece: mdx.Piece) -> str:
+    if piece.sort is mdx.Sort.EXPRESSION:
+        literal = _LITERAL.fullmatch(piece.value)
+        return next(filter(None, literal.groups()), "") if literal else ""
+    return " " if _SEPARATING.fullmatch(piece.name) else ""
+
+
+def _value(token: Token) -> str:
+    if token.type == "softbreak":
+        return "\n"
+    if token.type in ("directive", "image"):
+        return slug_text(token.children or ())
+    if token.type == "mdx":
+        piece: mdx.Piece = token.meta["piece"]
+        return piece.value if piece.sort is mdx.Sort.EXPRESSION else ""
+    return token.content

@@ -1,0 +1,155 @@
+"""Answers in Postgres: what is left of one when its process is gone, and what other processes see of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import replace
+
+import orjson
+import structlog
+
+import db.answers
+from db.postgres import Database
+from services.answer import (
+    ANSWER,
+    EVENTS,
+    Answer,
+    AnswerCited,
+    AnswerDelta,
+    AnswerEvent,
+    AnswerFinished,
+    AnswerStatus,
+)
+from services.answer_log import AnswerLog
+
+STORE_SECONDS = 0.5  # what a crash may cost: the events of so long
+LOST_SECONDS = 5.0  # an owner that gave no sign of life for so long is gone
+log = structlog.get_logger()
+
+
+class Journal:
+    """Stores running logs together, twice a second, and finished answers at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._running: dict[str, AnswerLog] = {}
+        self._stored: dict[str, int] = {}
+
+    async def begin(self, answer: Answer, events: AnswerLog) -> None:
+        """Store a new answer, and from now on what its log gains."""
+        await db.answers.insert(self._database, id=answer.id, snapshot=encode(answer))
+        self._running[answer.id], self._stored[answer.id] = events, 0
+
+    async def finish(self, finished: AnswerFinished) -> Answer:
+        """Store the end of an answer. Returns it as it is stored: another process may have given this one up."""
+        answer = finished.answer
+        events, stored = self._running.pop(answer.id), self._stored.pop(answer.id)
+        kept = await db.answers.finish(
+            self._database,
+            id=answer.id,
+            status=answer.status,
+            snapshot=encode(answer),
+            first_seq=stored,
+            events=encode([*events.events[stored:], finished]),
+        )
+        return answer if kept else (await self.find(answer.id)) or answer
+
+    async def keep_storing(self) -> None:
+        """Store what the running logs gained, until cancelled."""
+        while True:
+            await asyncio.sleep(STORE_SECONDS)
+            try:
+                await self._store()
+            except Exception:
+                log.exception("running answers were not stored; trying again")
+
+    async def _store(self) -> None:
+        batch = {
+            id: (self._stored[id], len(events.events), encode(events.events[self._stored[id] :]))
+            for id, events in self._running.items()
+        }
+        if not batch:
+            return
+        await db.answers.store_events(
+            self._database,
+            ids=list(batch),
+            first_seqs=[first for first, _, _ in batch.values()],
+            events=[events for _, _, events in batch.values()],
+        )
+        for id, (_, upto, _) in batch.items():
+            if (
+                id in self._stored
+            ):  # it may have finished meanwhile; then the same events were stored twice, once ignored
+                self._stored[id] = upto
+
+    async def find(self, id: str) -> Answer | None:
+        """An answer as far as it is stored."""
+        row = await db.answers.find(self._database, id=id)
+        if row is None:
+            return None
+        if row.status != AnswerStatus.STREAMING:
+            return ANSWER.validate_json(row.snapshot)
+        if await self._end_if_lost(row):
+            return await self.find(id)
+        return so_far(ANSWER.validate_json(row.snapshot), await self._events(id))
+
+    async def replay(self, id: str, after: int) -> AsyncGenerator[AnswerEvent, None]:
+        """The stored events above `after`, and those that another process is still storing, until the last."""
+        while row := await db.answers.find(self._database, id=id):
+            for event in await self._events(id):
+                if event.seq <= after:
+                    continue
+                yield event
+                after = event.seq
+                await asyncio.sleep(0)  # a replay has no pace of its own: others get their turn
+            if row.status != AnswerStatus.STREAMING:  # read before the events, so they were complete
+                return
+            if not await self._end_if_lost(row):
+                await asyncio.sleep(STORE_SECONDS)
+
+    async def _end_if_lost(self, row: db.answers.AnswerRow) -> bool:
+        """An answer whose process died ends INTERRUPTED with what was stored. Postgres decides who ends it."""
+        if row.unseen_seconds < LOST_SECONDS:
+            return False
+        events = await self._events(row.id)
+        answer = replace(so_far(ANSWER.validate_json(row.snapshot), events), status=AnswerStatus.INTERRUPTED)
+        return await db.answers.finish(
+            self._database,
+            id=row.id,
+            status=answer.status,
+            snapshot=encode(answer),
+            first_seq=len(events),
+            events=encode([AnswerFinished(len(events), answer)]),
+            unseen_seconds=LOST_SECONDS,
+        )
+
+    async def _events(self, id: str) -> list[AnswerEvent]:
+        return [
+            event for stored in await db.answers.events(self._database, id=id) for event in EVENTS.validate_json(stored)
+        ]
+
+
+def so_far(answer: Answer, events: list[AnswerEvent]) -> Answer:
+    """A running answer with what its stored events add to it."""
+    return replace(
+        answer,
+        text="".join(event.text for event in events if isinstance(event, AnswerDelta)),
+        citations=tuple(event.citation for event in events if isinstance(event, AnswerCited)),
+    )
+
+
+def encode(value: Answer | list[AnswerEvent]) -> str:
+    """JSON as Postgres takes it."""
+    return orjson.dumps(value).decode()
+
+
+@contextlib.asynccontextmanager
+async def open_journal(database: Database) -> AsyncIterator[Journal]:
+    """A journal that stores in the background until it is closed."""
+    journal = Journal(database)
+    storing = asyncio.create_task(journal.keep_storing())
+    try:
+        yield journal
+    finally:
+        storing.cancel()
+        await asyncio.wait([storing])

@@ -1,0 +1,250 @@
+"""The headings and the citable pieces of a page of Docusaurus Markdown, with their places in its source."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from services import mdx, sentences
+from services.anchors import Slugger, explicit_id
+from services.blocks import use_mdx_blocks
+from services.inlines import plain_text, slug_text, use_mdx_inlines
+from services.source import Source
+
+
+class Kind(StrEnum):
+    """What a block is made of."""
+
+    PROSE = "prose"
+    CODE = "code"
+    TABLE = "table"
+    MATH = "math"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading: its plain text, and the offsets of its lines in the content; no anchor means no id in the page."""
+
+    text: str
+    level: int
+    anchor: str | None
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The smallest range that can be cited: a sentence, a table row, a whole fence or formula."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A paragraph, fence, table or formula; `heading` is an index into the headings, -1 before the first."""
+
+    kind: Kind
+    start: int
+    end: int
+    text: str
+    units: tuple[Unit, ...]
+    heading: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """The headings and the blocks of a page, in the order of the source."""
+
+    headings: tuple[Heading, ...]
+    blocks: tuple[Block, ...]
+
+
+def parse(content: str, partials: Sequence[tuple[int, int]] = ()) -> Outline:
+    """Read `content`, Markdown without front matter; all offsets are code points into it.
+
+    `partials` are the ranges that were put in place of imports: Docusaurus numbers their repeated anchors, and
+    collects their footnotes, apart from the page's.
+    """
+    reader = _Reader(Source.read(content), partials)
+    return reader.outline()
+
+
+def plain(source: str) -> str:
+    """Some Markdown prose as plain text, without its markers."""
+    return plain_text(_parser().parseInline(source)[0].children or [])
+
+
+@cache
+def _parser() -> MarkdownIt:
+    md = MarkdownIt("commonmark", {"maxNesting": 60}).enable("table")
+    use_mdx_blocks(md)
+    use_mdx_inlines(md)
+    return md
+
+
+@dataclass(slots=True)
+class _OpenHeading:
+    """A heading written as a tag, from its opening tag to its closing one."""
+
+    level: int
+    anchor: str | None
+    start: int
+    tokens: list[Token]
+
+
+class _Reader:
+    """Walks the tokens of one page and collects what they hold."""
+
+    def __init__(self, source: Source, partials: Sequence[tuple[int, int]]) -> None:
+        self._source = source
+        self._scopes = sorted([(0, len(source.content) + 1), *partials], key=lambda scope: scope[1] - scope[0])
+        self._sluggers = [Slugger() for _ in self._scopes]
+        self._env: dict[str, object] = {}  # the definitions of links and footnotes
+        self._footnotes: set[int] = set()
+        self._headings: list[Heading] = []
+        self._blocks: list[Block] = []
+        self._open: _OpenHeading | None = None
+        self._place = 0
+
+    def outline(self) -> Outline:
+        """Read all tokens, then number the blocks by the heading above them."""
+        tokens = _parser().parse(self._source.text, self._env)
+        position = 0
+        while position < len(tokens):
+            position = self._read(tokens, position)
+        self._add_footnotes()
+        self._headings.sort(key=lambda heading: heading.start)
+        starts = [heading.start for heading in self._headings]
+        blocks = (replace(block, heading=bisect_right(starts, block.start) - 1) for block in self._blocks)
+        return Outline(tuple(self._headings), tuple(blocks))
+
+    def _read(self, tokens: list[Token], position: int) -> int:
+        """Take in the token at `position`; the position of the next one."""
+        token = tokens[position]
+        if token.type == "heading_open":
+            self._heading(token, tokens[position + 1])
+            return position + 3
+        if token.type == "table_open":
+            return self._table(tokens, position)
+        if token.type == "inline":
+            self._text(token)
+        elif token.type == "mdx":
+            self._tag(token.meta["piece"])
+        elif token.type in ("fence", "math_block"):
+            self._verbatim(token)
+        return position + 1
+
+    def _heading(self, opening: Token, inline: Token) -> None:
+        start, end = self._range(opening)
+        scope = self._scope(start)
+        self._find_footnotes(inline, scope)
+        source, anchor = explicit_id(inline.content)
+        children = _parser().parseInline(source, self._env)[0].children or [] if anchor else inline.children or []
+        if not anchor:
+            # The id also counts where it ends in a code span: Docusaurus looks at the text, not at the source.
+            slug, anchor = _classic_id(children)
+            anchor = anchor or self._sluggers[scope].slug(slug) or None
+        level = int(opening.tag[1])
+        text = plain_text(children)
+        self._headings.append(Heading(text, level, None if level == 1 else anchor, start, end))
+
+    def _text(self, inline: Token) -> None:
+        start, end = self._range(inline)
+        children = inline.children or []
+        self._find_footnotes(inline, self._scope(start))
+        self._place = start
+        shown: list[Token] = []
+        for child in children:
+            inside = self._open is not None
+            if child.type == "mdx":
+                self._tag(child.meta["piece"], end)
+            if not inside and self._open is None:
+                shown.append(child)
+            elif self._open:
+                self._open.tokens.append(child)
+        if self._open:
+            self._open.tokens.append(Token("softbreak", "br", 0))
+        if text := plain_text(shown):
+            self._add(Kind.PROSE, text, self._sentences(inline))
+
+    def _tag(self, piece: mdx.Piece, end: int | None = None) -> None:
+        level = _heading_level(piece)
+        if level and piece.sort is mdx.Sort.OPEN:
+            start = self._place if end is not None else self._source.offset(piece.start)
+            anchor = None if piece.name == "Heading" and level == 1 else piece.attribute("id")
+            self._open = _OpenHeading(level, anchor or None, start, [])
+        elif self._open and piece.sort is mdx.Sort.CLOSE and piece.name in (f"h{self._open.level}", "Heading"):
+            text = plain_text(self._open.tokens)
+            stop = end if end is not None else self._source.offset(piece.end - 1) + 1
+            self._headings.append(Heading(text, self._open.level, self._open.anchor, self._open.start, stop))
+            self._open = None
+
+    def _verbatim(self, token: Token) -> None:
+        text = token.content.strip("\n") if token.type == "fence" else token.content.strip()
+        if text.strip():
+            self._add(Kind.CODE if token.type == "fence" else Kind.MATH, text, [self._range(token)])
+
+    def _table(self, tokens: list[Token], position: int) -> int:
+        rows: list[str] = []
+        ranges: list[tuple[int, int]] = []
+        cells: list[str] = []
+        while tokens[position].type != "table_close":
+            token = tokens[position]
+            if token.type == "tr_open":
+                cells = []
+                ranges.append(self._range(token))
+            elif token.type == "inline":
+                self._find_footnotes(token, self._scope(ranges[-1][0]))
+                cells.append(plain_text(token.children or []))
+            elif token.type == "tr_close":
+                rows.append(" | ".join(cells))
+            position += 1
+        self._add(Kind.TABLE, "\n".join(rows), ranges)
+        return position + 1
+
+    def _add(self, kind: Kind, text: str, ranges: list[tuple[int, int]]) -> None:
+        trimmed = [self._source.trim(start, end) for start, end in ranges]
+        units = tuple(Unit(start, end) for start, end in trimmed if start < end)
+        if units:
+            self._blocks.append(Block(kind, units[0].start, units[-1].end, text, units, -1))
+
+    def _sentences(self, inline: Token) -> list[tuple[int, int]]:
+        spans: list[tuple[int, int]] = inline.meta["spans"]
+        prose = self._source.prose(spans)
+        start, end = mdx.without_outer_tags(prose.text)
+        return [prose.place(start + first, start + last) for first, last in sentences.split(prose.text[start:end])]
+
+    def _range(self, token: Token) -> tuple[int, int]:
+        spans: list[tuple[int, int]] = token.meta["spans"]
+        return self._source.trim(self._source.offset(spans[0][0]), self._source.offset(spans[-1][1]))
+
+    def _scope(self, offset: int) -> int:
+        """The index of the innermost partial around an offset, or of the page itself."""
+        return next(index for index, (start, end) in enumerate(self._scopes) if start <= offset < end)
+
+    def _find_footnotes(self, inline: Token, scope: int) -> None:
+        if any(child.type == "footnote_ref" for child in inline.children or ()):
+            self._footnotes.add(scope)
+
+    def _add_footnotes(self) -> None:
+        for scope in self._footnotes:
+            end = min(self._scopes[scope][1], len(self._source.content))
+            self._headings.append(Heading("Footnotes", 2, "footnote-label", end, end))
+
+
+def _classic_id(children: list[Token]) -> tuple[str, str | None]:
+    slug = slug_text(children)
+    if not re.search(r"\{#.+\}$", slug):
+        return slug, None
+    return explicit_id(slug)
+
+
+def _heading_level(piece: mdx.Piece) -> int:
+    name = (piece.attribute("as") or "") if piece.name == "Heading" else piece.name
+    return int(name[1]) if re.fullmatch(r"h[1-6]", name) else 0

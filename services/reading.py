@@ -1,0 +1,27 @@
+"""Reading and searching the book."""
+
+from services.answer import NearPassage, near
+from services.book import Chapter, Edition
+from services.library import Library
+from services.retrieval import Retriever
+
+
+class Reading:
+    """What a reader does with the book besides asking it."""
+
+    def __init__(self, library: Library, retriever: Retriever) -> None:
+        self._library = library
+        self._retriever = retriever
+
+    async def book(self) -> Edition:
+        """The current edition."""
+        return await self._library.edition()
+
+    async def chapter(self, id: str) -> Chapter | None:
+        """A chapter by its Docusaurus id, or None."""
+        return (await self._library.edition()).chapter(id)
+
+    async def search(self, query: str, first: int) -> list[NearPassage]:
+        """The passages nearest to the query, best first."""
+        retrieved = await self._retriever.retrieve(query)
+        return [near(found) for found in retrieved.found[:first]]

@@ -1,0 +1,78 @@
+"""A page's source as the parser sees it, and the way back to offsets in the content."""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass
+
+# Docusaurus lets a page hide MDX from translation tools in such fences; only three and four backticks count.
+_MDX_FENCES = tuple(
+    re.compile(
+        rf"(?:^|\n)(?P<first>\x20*){ticks}\x20*mdx-code-block\n(?:.*?)\n(?P<last>\x20*){ticks}(?:\n|\Z)", re.DOTALL
+    )
+    for ticks in ("```", "````")
+)
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Prose:
+    """The text of a paragraph without container prefixes; `starts` and `offsets` say where each line stands."""
+
+    text: str
+    starts: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        """A range of the text, which begins and ends with a visible character, as offsets into the content."""
+        return self._offset(start), self._offset(end - 1) + 1
+
+    def _offset(self, position: int) -> int:
+        line = bisect_right(self.starts, position) - 1
+        return self.offsets[line] + position - self.starts[line]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """`content` as it was given; `text` as it is parsed; `starts` and `offsets` of each line in the two."""
+
+    content: str
+    text: str
+    starts: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+    @classmethod
+    def read(cls, content: str) -> "Source":
+        """Make line ends LF, and take the fence lines around hidden MDX away."""
+        lines = [(found.start(), found[1]) for found in _LINE.finditer(content)]
+        if "mdx-code-block" in content:
+            for fence in _MDX_FENCES:
+                lines = _unwrapped(lines, fence)
+        starts = [0]
+        for _, line in lines[:-1]:
+            starts.append(starts[-1] + len(line) + 1)
+        text = "\n".join(line for _, line in lines)
+        return cls(content, text, tuple(starts), tuple(offset for offset, _ in lines))
+
+    def offset(self, position: int) -> int:
+        """Where a position of the parsed text is in the content."""
+        line = bisect_right(self.starts, position) - 1
+        return self.offsets[line] + position - self.starts[line]
+
+    def trim(self, start: int, end: int) -> tuple[int, int]:
+        """The range without blanks at its ends."""
+        piece = self.content[start:end]
+        return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+
+    def prose(self, spans: list[tuple[int, int]]) -> Prose:
+        """Join the (start, end) positions of a paragraph's lines."""
+        lines = [self.text[start:end] for start, end in spans]
+        starts = [0]
+        for line in lines[:-1]:
+            starts.append(starts[-1] + len(line) + 1)
+        return Prose("\n".join(lines), tuple(starts), tuple(self.offset(start) for start, _ in spans))
+
+
+def _unwrapped(lines: list[tuple[int, str]], fence: re.Pattern[str]) -> list[tuple[int, str]]:
+    text = "\n".join(line for _, line in lines)
+    dropped = {text.count("\n", 0, found.start(group)) for found in fence.finditer(text) for group in ("first", "last")}
+    return [line for number, line in enumerate(lines) if number not in dropped]

@@ -1,0 +1,111 @@
+"""Who writes an answer: Claude over the passages, or nobody, and then the passages speak for themselves."""
+
+import importlib.resources
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import structlog
+
+from services.answer import DECLINE, AnswerSource, AnswerStatus, DeclineReason, Degradation
+from services.citations import prove, sent_units
+from services.claude import Cited, Claude, ClaudeFailed, Ended, Prompt, Said, Source
+from services.draft import Draft
+from services.quoting import quotations
+from services.retrieval import Retrieved
+
+NEAREST = 5  # passages shown with an answer that the book does not have
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an answer ended."""
+
+    status: AnswerStatus
+    reason: DeclineReason | None = None
+
+
+class Writer:
+    """Fills a draft. Without Claude, and where it fails before its first word, quotes the passages."""
+
+    def __init__(self, claude: Claude | None, rules: str) -> None:
+        self._claude = claude
+        self._rules = rules
+
+    async def write(self, draft: Draft, retrieved: Retrieved) -> Verdict:
+        """Write the answer to its end."""
+        if not retrieved.answerable:
+            draft.say(DECLINE)
+            return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
+        if self._claude:
+            try:
+                return await self._ask_claude(self._claude, draft, retrieved)
+            except ClaudeFailed as failure:
+                log.warning("Claude failed", reason=str(failure), said=len(draft.text))
+                if draft.text:
+                    return Verdict(AnswerStatus.INTERRUPTED)
+        return quote(draft, retrieved)
+
+    async def _ask_claude(self, claude: Claude, draft: Draft, retrieved: Retrieved) -> Verdict:
+        call = claude.call()
+        reason: str | None = None
+        try:
+            async with aclosing(claude.write(prompt(self._rules, draft.start.question, retrieved), call)) as heard:
+                async for item in heard:
+                    match item:
+                        case Said(text):
+                            draft.source, draft.model = AnswerSource.MODEL, claude.model
+                            draft.say(text)
+                        case Cited():
+                            draft.cite(prove(item, retrieved.given, retrieved.book.edition, offset=draft.offset))
+                        case Ended():
+                            reason = item.reason
+        finally:
+            draft.usage = call.usage
+        return judge(draft, reason)
+
+
+def judge(draft: Draft, reason: str | None) -> Verdict:
+    """How an answer of the model ended, by its stop reason and by what was proven.
+
+    Text flows before its proof, so an answer that proves nothing is taken back in words as well as in status.
+    """
+    if reason == "refusal":
+        draft.say(DECLINE if not draft.text else f"\n\n{DECLINE}")
+        return Verdict(AnswerStatus.DECLINED, DeclineReason.REFUSED)
+    if reason not in ("end_turn", "stop_sequence"):
+        return Verdict(AnswerStatus.INTERRUPTED)
+    if draft.citations:
+        return Verdict(AnswerStatus.COMPLETE)
+    if draft.text.strip() == DECLINE:
+        return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
+    draft.say(DECLINE if not draft.text else f"\n\n{DECLINE}")
+    return Verdict(AnswerStatus.DECLINED, DeclineReason.UNVERIFIED)
+
+
+def quote(draft: Draft, retrieved: Retrieved) -> Verdict:
+    """Answer with the best passages themselves, each with its citation."""
+    draft.source = AnswerSource.PASSAGES
+    draft.degraded.append(Degradation.PROVIDER)
+    for quotation in quotations(draft.start.question, retrieved):
+        draft.say(quotation.text)
+        draft.cite(prove(quotation.cited, retrieved.given, retrieved.book.edition, offset=draft.offset))
+    return Verdict(AnswerStatus.COMPLETE)
+
+
+def prompt(rules: str, question: str, retrieved: Retrieved) -> Prompt:
+    """What Claude is told: the rules, the passages as data, the question."""
+    edition = retrieved.book.edition
+    return Prompt(
+        system=rules.format(title=edition.title, decline=DECLINE),
+        question=question,
+        sources=tuple(
+            Source(found.passage.title, found.passage.url, tuple(sent_units(found, edition)))
+            for found in retrieved.given
+        ),
+    )
+
+
+def read_rules() -> str:
+    """The rules of answering, with places for the book's title and the sentence that declines."""
+    return importlib.resources.files("services").joinpath("prompts/answer.md").read_text("utf-8")

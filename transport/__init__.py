@@ -1,0 +1,1 @@
+"""How bytes become operations: HTTP, SSE and WebSocket, behind one ASGI application."""

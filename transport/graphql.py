@@ -1,0 +1,116 @@
+"""The seam: an `Endpoint` is an ASGI application that speaks GraphQL.
+
+Behind it stands Strawberry's own application; what it does otherwise than clients rely on is mended here.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import orjson
+import strawberry
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError, OperationType, get_operation_ast, parse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLRequestData
+from strawberry.http.streaming import HTTPStreamTransport
+from strawberry.subscriptions import (
+    GRAPHQL_SSE_PROTOCOL,
+    GRAPHQL_TRANSPORT_WS_PROTOCOL,
+    MULTIPART_SUBSCRIPTION_PROTOCOL,
+)
+
+from resolvers.context import LEAVE, Context
+from services.answers import Leave
+from transport.sockets import SocketHandler
+from transport.streams import EventStream
+
+INIT_SECONDS = 5
+OPERATIONS_PER_SOCKET = 20
+
+
+class Endpoint(GraphQL[Context, None]):
+    """GraphQL over HTTP (POST, and GET for queries), SSE, multipart and graphql-transport-ws."""
+
+    graphql_transport_ws_handler_class = SocketHandler
+    stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {
+        **GraphQL.stream_transport_classes_by_protocol,
+        GRAPHQL_SSE_PROTOCOL: EventStream,
+    }
+
+    def __init__(
+        self, schema: strawberry.Schema, context: Callable[[Request | WebSocket], Context], origins: Sequence[str]
+    ) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(
+                GRAPHQL_TRANSPORT_WS_PROTOCOL,
+                GRAPHQL_SSE_PROTOCOL,
+                MULTIPART_SUBSCRIPTION_PROTOCOL,
+            ),
+            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS),
+            max_subscriptions_per_connection=OPERATIONS_PER_SOCKET,
+            allowed_origins=origins,
+        )
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        LEAVE.set(Leave())
+        request = Request(scope, receive)
+        try:
+            await request.body()  # read here, so that from now on `receive` only tells of the client leaving
+            response = await self._unless_left(request, receive)
+        except ClientDisconnect:
+            return
+        except HTTPException as refused:
+            response = PlainTextResponse(refused.reason, status_code=refused.status_code)
+        await response(scope, receive, send)
+
+    async def _unless_left(self, request: Request, receive: Receive) -> Response:
+        """The response, unless the client goes before it is there: then nobody waits for it any more."""
+        running = asyncio.ensure_future(self.run(request))
+        leaving = asyncio.ensure_future(receive())
+        try:
+            await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not running.done():
+                raise ClientDisconnect
+            return running.result()
+        finally:
+            for task in (running, leaving):
+                task.cancel()
+            await asyncio.wait({running, leaving})
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        return self._context(request)
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
+        """Clients that name event streams in every Accept header, as urql does, get JSON for what is not one."""
+        data = await super().parse_http_body(request)
+        takes_json = "application/json" in request.headers.get("accept", "").lower()
+        if isinstance(data, GraphQLRequestData) and data.protocol != "http" and takes_json and not streams(data):
+            return replace(data, protocol="http")
+        return data
+
+    def decode_json(self, data: str | bytes) -> object:
+        return orjson.loads(data)
+
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()  # text: bytes would go out as binary frames
+
+
+def streams(data: GraphQLRequestData) -> bool:
+    """True for a subscription. A document that cannot be read is left to the one who says why."""
+    try:
+        operation = get_operation_ast(parse(data.query or ""), data.operation_name)
+    except GraphQLError:
+        return False
+    return operation is not None and operation.operation == OperationType.SUBSCRIPTION
