@@ -220,6 +220,7 @@ class Membership:
 
     def _stop(self) -> None:
         programs = choose(self._data)
+        self._drop_misleading_pid()  # pg_ctl sends its signal to whatever has that pid
         for mode in ("fast", "immediate"):  # immediate is a crash on purpose: safe, and repaired at the next start
             command = ["pg_ctl", "stop", "--silent", f"--mode={mode}", "--timeout=15", "--pgdata=data"]
             if programs.run(command, self._directory).returncode == 0:

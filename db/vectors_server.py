@@ -103,8 +103,9 @@ class ServerIndex:
             if pause is None or is_lasting(failure):
                 break
             await asyncio.sleep(pause)
+        said = " ".join(str(failure).split()) or f"no answer within {seconds:g} s"
         raise IndexUnavailable(
-            f"Qdrant at {self._url}, collection {self._name}: {str(failure) or f'no answer within {seconds:g} s'}."
+            f"Qdrant at {self._url}, collection {self._name}: {said}."
             " Look whether the server runs and whether QDRANT_URL and QDRANT_API_KEY are right."
         ) from failure
 

@@ -20,9 +20,9 @@ Vectors = npt.NDArray[np.float32]
 MOST_TEXTS = 32
 # Measured on one thread: a 200-token text takes 26 ms alone and 34 ms in a batch of 32, which no longer fits into the
 # processor's caches; a 14-token question takes 4.1 ms alone and 1.9 ms from 16 on. So a run is as large as pays off,
-# and a question waits for one run of passages at most, about 70 ms.
-RUN_TOKENS = 512
-PASSAGE_CHARACTERS = 2000  # about RUN_TOKENS in English
+# and a question waits for one run of passages at most, about 35 ms.
+RUN_TOKENS = 256
+PASSAGE_CHARACTERS = 1000  # about RUN_TOKENS in English
 
 
 class EmbedderClosed(Exception):

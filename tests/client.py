@@ -48,9 +48,10 @@ STOP = f"""
 async def post(url: str, query: str, **variables: object) -> Data:
     """The whole response to one operation."""
     async with httpx.AsyncClient(timeout=30) as client:
-        response = await client.post(url, json={"query": query, "variables": variables})
-    body: Data = response.json()
-    return body
+        body = json.dumps({"query": query, "variables": variables})  # ASCII, so that any string can be sent
+        response = await client.post(url, content=body, headers={"content-type": "application/json"})
+    result: Data = response.json()
+    return result
 
 
 async def ask(url: str, query: str, **variables: object) -> Data:

@@ -4,6 +4,7 @@ Behind it stands Strawberry's own application; what it does otherwise than clien
 """
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -101,10 +102,17 @@ class Endpoint(GraphQL[Context, None]):
         return data
 
     def decode_json(self, data: str | bytes) -> object:
-        return orjson.loads(data)
+        # Not orjson: it refuses a lone surrogate together with the whole message, and with it the whole socket.
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError) as error:  # a number of 5,000 digits, a thousand brackets
+            raise json.JSONDecodeError(str(error), "", 0) from None
 
     def encode_json(self, data: object) -> str:
-        return orjson.dumps(data).decode()  # text: bytes would go out as binary frames
+        try:
+            return orjson.dumps(data).decode()  # text: bytes would go out as binary frames
+        except orjson.JSONEncodeError:  # an error that quotes a lone surrogate back
+            return json.dumps(data)
 
 
 def streams(data: GraphQLRequestData) -> bool:
