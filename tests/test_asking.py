@@ -184,7 +184,7 @@ async def test_claude_is_sent_sentences_as_blocks_within_the_budget(served: Serv
     await events(served.url, WICK)
     results = search_results(claude.calls[0].body)
     assert results[0]["title"] == "The lamp › Trimming the wick"
-    assert [block["text"] for block in results[0]["content"]][0] == TRIM
+    assert results[0]["content"][0]["text"] == TRIM
     tokens = served.house.stores.embedder.count_tokens
     sent = [text for result in results for text in (result["title"], *(block["text"] for block in result["content"]))]
     assert sum(map(tokens, sent)) <= 2200

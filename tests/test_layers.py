@@ -46,14 +46,14 @@ def imported(file: Path) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize("file", source_files(), ids=lambda file: str(file.relative_to(ROOT)))
+@pytest.mark.parametrize("file", list(source_files()), ids=lambda file: str(file.relative_to(ROOT)))
 def test_imports_point_one_way(file: Path) -> None:
     place = file.relative_to(ROOT).parts[0].removesuffix(".py")
     tops = {name.split(".")[0] for name in imported(file)}
     assert tops & OURS <= MAY_IMPORT[place]
 
 
-@pytest.mark.parametrize("vendor", FENCED)
+@pytest.mark.parametrize("vendor", list(FENCED))
 def test_a_vendor_is_imported_only_where_it_has_its_place(vendor: str) -> None:
     importing = [
         str(file.relative_to(ROOT))

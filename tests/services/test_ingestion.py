@@ -1,0 +1,118 @@
+"""A folder becomes the current edition: all of it or nothing, and what did not change costs nothing."""
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+import db.editions
+from bootstrap import Stores, open_stores
+from services.docusaurus import BookNotFound
+from services.ingestion import Summary, language
+from settings import Settings
+from tests.conftest import LIGHTHOUSE
+
+
+@pytest.fixture
+async def stores(settings: Settings) -> AsyncIterator[Stores]:
+    async with open_stores(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(LIGHTHOUSE, tmp_path / "book"))
+
+
+async def ingest(stores: Stores, path: Path) -> Summary:
+    return await stores.ingestion.ingest(path, lambda *_: None)
+
+
+async def texts(stores: Stores) -> list[str]:
+    number = await db.editions.current(stores.database)
+    assert number is not None
+    return [passage.text for passage in await db.editions.passages(stores.database, number=number)]
+
+
+async def test_a_missing_path_is_refused_and_changes_nothing(stores: Stores, book: Path) -> None:
+    await ingest(stores, book)
+    before = await texts(stores)
+    with pytest.raises(BookNotFound, match="nowhere"):
+        await ingest(stores, book / "nowhere")
+    assert await texts(stores) == before
+
+
+async def test_a_folder_without_pages_is_refused_and_changes_nothing(
+    stores: Stores, book: Path, tmp_path: Path
+) -> None:
+    await ingest(stores, book)
+    before = await texts(stores)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BookNotFound, match=r"no \.md or \.mdx pages"):
+        await ingest(stores, tmp_path / "empty")
+    assert await texts(stores) == before
+
+
+async def test_a_book_of_nothing_but_broken_pages_is_refused(stores: Stores, tmp_path: Path) -> None:
+    (tmp_path / "broken.md").write_text("---\ntitle: [\n---\n")
+    with pytest.raises(BookNotFound, match=r"broken\.md:\d"):
+        await ingest(stores, tmp_path)
+
+
+async def test_a_broken_page_is_named_with_its_line_and_the_rest_is_served(stores: Stores, book: Path) -> None:
+    (book / "lamp.md").write_bytes(b"# The lamp\n\nbroken \xff here\n")
+    summary = await ingest(stores, book)
+    assert [(problem.file, problem.line) for problem in summary.problems] == [("lamp.md", 3)]
+    assert summary.pages == 2
+
+
+async def test_the_summary_counts_what_is_new(stores: Stores, book: Path) -> None:
+    summary = await ingest(stores, book)
+    assert (summary.pages, summary.sections, summary.published) == (3, 7, True)
+    assert (summary.new, summary.unchanged, summary.removed) == (summary.passages, 0, 0)
+
+
+async def test_the_same_book_again_changes_and_embeds_nothing(stores: Stores, book: Path) -> None:
+    first = await ingest(stores, book)
+    steps: list[str] = []
+    again = await stores.ingestion.ingest(book, lambda step, *_: steps.append(step))
+    assert (again.published, again.version, again.unchanged) == (False, first.version, first.passages)
+    assert "Embedding passages" not in steps
+
+
+async def test_only_a_changed_section_is_embedded_again(stores: Stores, book: Path) -> None:
+    first = await ingest(stores, book)
+    lamp = book / "lamp.md"
+    lamp.write_text(lamp.read_text("utf-8").replace("tin box", "oak chest"), "utf-8")
+    embedded: list[int] = []
+    again = await stores.ingestion.ingest(book, lambda step, done, total: embedded.append(total))
+    assert (again.new, again.removed, again.unchanged) == (1, 1, first.passages - 1)
+    assert embedded[-1] == 1
+
+
+async def test_removed_text_leaves_no_passage_behind(stores: Stores, book: Path) -> None:
+    await ingest(stores, book)
+    (book / "fog.mdx").unlink()
+    summary = await ingest(stores, book)
+    assert summary.removed == 2
+    assert not [text for text in await texts(stores) if "horn" in text]
+
+
+async def test_a_renamed_page_is_embedded_again_only_where_its_title_says_so(stores: Stores, book: Path) -> None:
+    await ingest(stores, book)
+    (book / "fog.mdx").rename(book / "mist.mdx")
+    steps: list[str] = []
+    await stores.ingestion.ingest(book, lambda step, *_: steps.append(step))
+    assert "Embedding passages" not in steps
+    assert len(await texts(stores)) == len(set(await texts(stores)))
+
+
+async def test_progress_is_told_up_to_the_end(stores: Stores, book: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    await stores.ingestion.ingest(book, lambda *step: told.append(step))
+    assert [step for step in told if step[0] == "Embedding passages"][-1][1:] == (8, 8)
+
+
+def test_a_book_in_arabic_letters_is_urdu() -> None:
+    assert (language("روبوٹ کیا ہے؟ robot"), language("What is روبوٹ?")) == ("ur", "en")

@@ -1,0 +1,71 @@
+"""Pages are cut where the book has its sections, into no more than the model reads."""
+
+from pathlib import Path
+
+import pytest
+
+from services import docusaurus
+from services.passages import LIMIT, Cut, cut
+from tests.conftest import LIGHTHOUSE
+
+
+def count(text: str) -> int:
+    return len(text.split())
+
+
+def cut_page(folder: Path, content: str) -> list[Cut]:
+    (folder / "page.md").write_text(content, "utf-8")
+    (page,) = docusaurus.read(folder).pages
+    return list(cut(page, count))
+
+
+def test_no_passage_crosses_a_heading(tmp_path: Path) -> None:
+    passages = cut_page(tmp_path, "# Page\n\nOne.\n\n## First\n\nTwo.\n\n## Second\n\nThree.\n")
+    assert [(p.section, p.path, p.text) for p in passages] == [
+        ("Page", "/page", "One."),
+        ("First", "/page#first", "Two."),
+        ("Second", "/page#second", "Three."),
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "word " * 1000,
+        "A sentence of five words. " * 300,
+        "```python\n" + "x = 1 + 1\n" * 300 + "```",
+        "| a | b |\n|---|---|\n" + "| one two | three |\n" * 200,
+        "$$\n" + "a + b \\\\\n" * 300 + "$$",
+        "- item of a list\n" * 300,
+    ],
+)
+def test_no_passage_has_more_tokens_than_the_model_reads(tmp_path: Path, body: str) -> None:
+    passages = cut_page(tmp_path, f"# Page\n\n{body}\n")
+    assert len(passages) > 1
+    assert max(p.tokens for p in passages) <= LIMIT
+
+
+def test_nothing_of_a_long_paragraph_is_lost(tmp_path: Path) -> None:
+    words = " ".join(f"w{n}" for n in range(1000))
+    passages = cut_page(tmp_path, f"# Page\n\n{words}\n")
+    assert " ".join(text for p in passages for text in p.source) == words
+
+
+def test_each_part_of_a_long_table_has_the_header(tmp_path: Path) -> None:
+    passages = cut_page(tmp_path, "# Page\n\n| name | mass |\n|---|---|\n" + "| one two | three |\n" * 200)
+    assert len(passages) > 1
+    assert all(p.source[0] == "| name | mass |" for p in passages)
+
+
+def test_a_heading_longer_than_a_passage_leaves_room_for_its_text(tmp_path: Path) -> None:
+    (passage,) = cut_page(tmp_path, f"# Page\n\n## {'long ' * 400}\n\nThe text.\n")
+    assert passage.text == "The text."
+    assert passage.tokens <= LIMIT
+
+
+def test_text_is_plain_and_units_are_the_source() -> None:
+    page = next(page for page in docusaurus.read(LIGHTHOUSE).pages if page.id == "lamp")
+    trimming = next(p for p in cut(page, count) if "straight" in p.text)
+    assert trimming.text.endswith("Cut it straight, with the curved scissors.")
+    assert trimming.source[-1] == "Cut it *straight*, with the `curved scissors`."
+    assert [page.content[unit.start : unit.end] for unit in trimming.units] == list(trimming.source)
