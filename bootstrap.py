@@ -1,5 +1,6 @@
 """The one place where things are made: opened in order, closed in reverse, by one context manager."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -56,10 +57,10 @@ async def open_stores(settings: Settings, say: Say = silent) -> AsyncIterator[St
         url = settings.database_url or await opened.enter_async_context(
             embedded_postgres(settings.data_dir / "postgres")
         )
-        await migrate(settings.database_direct_url or url)
         database = Database(await opened.enter_async_context(pool(url)))
+        await migrate(settings.database_direct_url or url)
         model = await prepared_model(settings.data_dir / "models", settings.embedding_model or None, say)
-        embedder = await Embedder.open(model)
+        embedder = await Embedder.open(model, threads=os.cpu_count() or 1)
         opened.push_async_callback(embedder.close)
         shared = server_index(settings, embedder) if settings.qdrant_url else None
         if shared:

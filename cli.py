@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import structlog
@@ -30,6 +31,9 @@ from services.model_export import ModelError
 from settings import Settings, SettingsInvalid, read_settings
 
 screen = Console(stderr=True)
+ENDING = (signal.SIGINT, signal.SIGTERM)
+DRAIN_SECONDS = 5  # for requests that are still being answered
+Result = TypeVar("Result")
 EXPECTED = (
     BadDatabaseUrl,
     BookNotFound,
@@ -96,6 +100,21 @@ def schema() -> None:
     click.echo(graphql_schema.build().as_str())
 
 
+class Server(uvicorn.Server):
+    """Ends at SIGTERM and Ctrl-C by returning. uvicorn's own dies of the signal, and nothing after it is closed."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in ENDING:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in ENDING:
+                loop.remove_signal_handler(number)
+
+
 async def serve_book(settings: Settings) -> None:
     """Open everything, read the book, then listen until told to end."""
     screen.print("Footnote is starting …")
@@ -110,8 +129,9 @@ async def serve_book(settings: Settings) -> None:
             ws="websockets-sansio",  # a fifth to a third cheaper than the default
             ws_per_message_deflate=False,  # costs 11 to 24 % and doubles the memory of a socket
             server_header=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
         )
-        server = uvicorn.Server(config)
+        server = Server(config)
         with listening(settings) as taken:
             port = taken.getsockname()[1]
             announce(f"http://{settings.host}:{port}/graphql", settings, f"{book.title}, {len(book.chapters)} chapters")
@@ -209,12 +229,20 @@ def explained() -> Iterator[None]:
         raise click.ClickException(str(problem)) from None
 
 
-def run(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401  # what the coroutine returns
-    """Run to the end, or to Ctrl-C, which is a normal end."""
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end, or to Ctrl-C or SIGTERM: what was opened is closed all the same."""
+
+    async def until_told() -> Result:
+        task = asyncio.ensure_future(work)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await task
+
     try:
-        return asyncio.run(work)
+        return asyncio.run(until_told())
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(128 + signal.SIGINT)
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
 
 
 def set_up_logs(settings: Settings) -> None:

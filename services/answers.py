@@ -22,6 +22,7 @@ from services.draft import Draft
 from services.journal import Journal
 from services.models import Usage
 from services.retrieval import Retrieved, Retriever
+from services.text import is_text
 from services.writer import NEAREST, Verdict, Writer
 
 QUESTION_CHARACTERS = 2000
@@ -195,12 +196,12 @@ def new_answer(question: str, retrieved: Retrieved) -> Answer:
 
 
 def invalid(question: str) -> InvalidInput | None:
-    """Why a question cannot be asked, if so. Postgres takes neither NUL nor lone surrogates."""
+    """Why a question cannot be asked, if so."""
     if not question.strip():
         return InvalidInput("The question is empty.", "question")
     if len(question) > QUESTION_CHARACTERS:
         return InvalidInput(f"The question is longer than {QUESTION_CHARACTERS} characters.", "question")
-    if "\0" in question or any("\ud800" <= character <= "\udfff" for character in question):
+    if not is_text(question):
         return InvalidInput("The question has characters that are not text.", "question")
     return None
 

@@ -77,21 +77,12 @@ def _note(state: StateBlock, token: Token) -> None:
 
 def _esm(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
     """Imports and exports: from the start of a line to the first blank line that leaves no bracket open."""
-    start, end = _span(state, start_line)
+    start, _ = _span(state, start_line)
     if silent or (start and state.src[start - 1] != "\n") or not mdx.is_esm(state.src, start):
         return False
-    first_blank = line = _blank_line(state, start_line, end_line)
-    while line < end_line and not mdx.is_balanced(state.src[start : state.eMarks[line - 1]]):
-        line = _blank_line(state, line + 1, end_line)
-    end = state.eMarks[line - 1]
-    state.line = line if mdx.is_balanced(state.src[start:end]) else first_blank
+    stop = mdx.esm_end(state.src, start, state.eMarks[end_line - 1])
+    state.line = _line_after(state, start_line, end_line, stop)
     return True
-
-
-def _blank_line(state: StateBlock, line: int, end_line: int) -> int:
-    while line < end_line and not state.isEmpty(line):
-        line += 1
-    return min(line, end_line)
 
 
 def _flow(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
@@ -111,8 +102,13 @@ def _flow(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bo
         return bool(pieces)
     for piece in pieces:
         state.push("mdx", "", 0).meta["piece"] = piece
-    state.line = next(line for line in range(start_line, end_line) if state.eMarks[line] >= position) + 1
+    state.line = _line_after(state, start_line, end_line, position)
     return True
+
+
+def _line_after(state: StateBlock, line: int, end_line: int, position: int) -> int:
+    """The line below the one on which `position` is."""
+    return next(number for number in range(line, end_line) if state.eMarks[number] >= position) + 1
 
 
 def _directive(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:

@@ -124,7 +124,11 @@ class Embedder:
     """Embeds for one event loop. Questions come before passages; texts that wait together are computed together."""
 
     def __init__(self, model: Model, threads: int = 1) -> None:
-        """Start `threads` threads on the one model. Needs a running loop."""
+        """Start `threads` threads on the one model. Needs a running loop.
+
+        Questions are the first thread's alone: several threads would take them before a batch can gather, and a batch
+        is what makes them cheap. Passages are anybody's.
+        """
         self.name = model.name
         self.fingerprint = model.fingerprint
         self.dimensions = model.dimensions
@@ -135,14 +139,16 @@ class Embedder:
         self._passages: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._threads = [threading.Thread(target=self._work, name=f"embedder-{n}", daemon=True) for n in range(threads)]
+        self._threads = [
+            threading.Thread(target=self._work, args=(n == 0,), name=f"embedder-{n}", daemon=True)
+            for n in range(threads)
+        ]
         for thread in self._threads:
             thread.start()
 
     @classmethod
     async def open(cls, directory: Path, *, threads: int = 1) -> Self:
-        """Load a prepared model without blocking the loop. One thread serves 250 questions a second; give an ingestion
-        on its own as many as there are processors."""
+        """Load a prepared model without blocking the loop. As many threads as processors make an ingest quick."""
         return cls(await asyncio.to_thread(Model, directory), threads)
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
@@ -198,11 +204,11 @@ class Embedder:
             if self._closed:
                 raise EmbedderClosed("The embedder is closed: the server is going down.")
             line.append(job)
-            self._changed.notify()
+            self._changed.notify_all()
         return job.vectors
 
-    def _work(self) -> None:
-        while jobs := self._take():
+    def _work(self, asked: bool) -> None:
+        while jobs := self._take(asked):
             wanted = [job for job in jobs if not job.vectors.cancelled()]
             outcome: Vectors | Exception
             try:
@@ -212,13 +218,14 @@ class Embedder:
             with suppress(RuntimeError):  # the loop was closed without us: nobody waits any more
                 self._loop.call_soon_threadsafe(self._answer, wanted, outcome)
 
-    def _take(self) -> list[Job]:
-        """All questions that wait, up to a batch, or else one portion of passages; nothing once closed."""
+    def _take(self, asked: bool) -> list[Job]:
+        """All questions that wait, up to a batch, if this thread is asked; else one portion of passages; nothing once
+        closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._questions or self._passages)
+            self._changed.wait_for(lambda: self._closed or (asked and self._questions) or self._passages)
             if self._closed:
                 return []
-            if self._questions:
+            if asked and self._questions:
                 return [self._questions.popleft() for _ in range(min(len(self._questions), MOST_TEXTS))]
             return [self._passages.popleft()]
 

@@ -11,6 +11,7 @@ from mdit_py_plugins.dollarmath.index import math_inline_dollar
 from services import mdx
 
 _DIRECTIVE = re.compile(r":([A-Za-z](?:[\w-]*[A-Za-z0-9])?)(?![\w:-])", re.ASCII)
+_LONGEST_URL = 200  # looked back at; without a bound a long text without blanks takes quadratic time
 _URL = re.compile(r"(?:https?://|www\.)[^\s<]*\Z")
 _LABEL = re.compile(r"\[((?:[^\[\]\\\n]|\\.|\[[^\[\]\n]*\])*)\]")
 _ATTRIBUTES = re.compile(r"\{[^{}\n]*\}")
@@ -53,7 +54,7 @@ def _mdx(state: StateInline, silent: bool) -> bool:
 def _directive(state: StateInline, silent: bool) -> bool:
     """``:name[label]{attributes}``; without label and attributes Docusaurus shows it as it is written."""
     found = _DIRECTIVE.match(state.src, state.pos, state.posMax)
-    if not found or state.src[state.pos - 1 : state.pos] == ":" or _URL.search(state.src, 0, state.pos):
+    if not found or state.src[state.pos - 1 : state.pos] == ":" or _is_in_url(state):
         return False
     label = _LABEL.match(state.src, found.end(), state.posMax)
     end = label.end() if label else found.end()
@@ -66,6 +67,10 @@ def _directive(state: StateInline, silent: bool) -> bool:
             state.md.inline.parse(label[1], state.md, state.env, token.children)
     state.pos = attributes.end() if attributes else end
     return True
+
+
+def _is_in_url(state: StateInline) -> bool:
+    return _URL.search(state.src, max(0, state.pos - _LONGEST_URL), state.pos) is not None
 
 
 def _visible(token: Token) -> str:

@@ -39,8 +39,8 @@ class Piece:
 
 
 # Bounds on how far to look for an end, so that a text of openings alone does not take quadratic time.
-_DEEPEST = 100
-_LONGEST_COMMENT = 100_000
+_DEEPEST = 40
+_LONGEST_COMMENT = 30_000
 
 _NAME = r"[^\W\d][\w$]*(?:[.:-][\w$-]+)*-*"
 _TAG_START = re.compile(rf"<(/?)[ \t\n]*((?:{_NAME})?)")
@@ -49,11 +49,13 @@ _ATTRIBUTE_VALUE = re.compile(
     r"\s([\w$:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{\s*\"([^\"]*)\"\s*\}|\{\s*'([^']*)'\s*\})"
 )
 _BLANKS = re.compile(r"\s*")
-_COMMENT = re.compile(r"<!--(?!>|->).*?-->", re.DOTALL)
-_JAVASCRIPT = re.compile(
-    r"/\*.*?\*/|(?<![:\w])//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|[{}()\[\]]",
-    re.DOTALL,
+_COMMENT_START = re.compile(r"<!--(?!>|->)")
+_BLANK_LINE = r"\n[ \t]*(?=\n)"
+_STATEMENT_PARTS = (
+    r"/\*.*?\*/|(?<![:\w])//[^\n]*|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|[{}()\[\]]"
 )
+_JAVASCRIPT = re.compile(_STATEMENT_PARTS, re.DOTALL)
+_STATEMENT = re.compile(rf"{_BLANK_LINE}|{_STATEMENT_PARTS}", re.DOTALL)
 _VERBATIM = re.compile(r"(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)|\$\$.+?\$\$|\$(?=\S)[^$\n]*?(?<=\S)\$(?!\d)", re.DOTALL)
 _ESM = re.compile(
     r"import\s+(?:[\"']|[\w$*{][^\n]*(?:\bfrom\b|[{,]\s*$))"
@@ -66,8 +68,9 @@ def piece_at(source: str, start: int, limit: int) -> Piece | None:
     """The tag, expression or comment that begins at `start` and ends before `limit`."""
     if source.startswith("{", start):
         return _expression(source, start, limit)
-    if found := _COMMENT.match(source, start, min(limit, start + _LONGEST_COMMENT)):
-        return Piece(Sort.COMMENT, start, found.end(), found[0])
+    if _COMMENT_START.match(source, start, limit):
+        end = source.find("-->", start + 4, min(limit, start + _LONGEST_COMMENT)) + 3
+        return Piece(Sort.COMMENT, start, end, source[start:end]) if end > 3 else None
     return _tag(source, start, limit) if source.startswith("<", start) else None
 
 
@@ -89,12 +92,18 @@ def is_esm(source: str, start: int) -> bool:
     return _ESM.match(source, start) is not None
 
 
-def is_balanced(source: str) -> bool:
-    """Whether every bracket outside strings and comments is closed."""
-    depth = 0
-    for token in _JAVASCRIPT.finditer(source):
+def esm_end(source: str, start: int, limit: int) -> int:
+    """Where a statement ends: at the first blank line that leaves no bracket open, or else at the first one."""
+    first, depth = None, 0
+    for token in _STATEMENT.finditer(source, start, limit):
+        if token[0][0] == "\n":
+            first = token.start() if first is None else first
+            if depth <= 0:
+                return token.start()
         depth += (token[0] in "{[(") - (token[0] in "}])")
-    return depth <= 0
+        if depth > _DEEPEST:
+            break
+    return limit if first is None or depth <= 0 else first
 
 
 def _expression(source: str, start: int, limit: int) -> Piece | None:

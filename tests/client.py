@@ -45,27 +45,27 @@ STOP = f"""
 """
 
 
-async def post(url: str, query: str, **variables: object) -> Data:
+async def post(url: str, document: str, /, **variables: object) -> Data:
     """The whole response to one operation."""
     async with httpx.AsyncClient(timeout=30) as client:
-        body = json.dumps({"query": query, "variables": variables})  # ASCII, so that any string can be sent
+        body = json.dumps({"query": document, "variables": variables})  # ASCII, so that any string can be sent
         response = await client.post(url, content=body, headers={"content-type": "application/json"})
     result: Data = response.json()
     return result
 
 
-async def ask(url: str, query: str, **variables: object) -> Data:
+async def ask(url: str, document: str, /, **variables: object) -> Data:
     """The data of an operation that succeeds."""
-    body = await post(url, query, **variables)
+    body = await post(url, document, **variables)
     assert "errors" not in body, body
     data: Data = body["data"]
     return data
 
 
 @asynccontextmanager
-async def event_stream(url: str, query: str, **variables: object) -> AsyncIterator[AsyncIterator[Data]]:
+async def event_stream(url: str, document: str, /, **variables: object) -> AsyncIterator[AsyncIterator[Data]]:
     """The results of a subscription over SSE; leaving the block cuts the connection."""
-    body = {"query": query, "variables": variables}
+    body = {"query": document, "variables": variables}
     async with (
         httpx.AsyncClient(timeout=30) as client,
         client.stream("POST", url, json=body, headers={"accept": "text/event-stream"}) as response,
@@ -100,10 +100,10 @@ class Socket:
         message: Data = json.loads(await self.connection.recv())
         return message
 
-    async def start(self, query: str, **variables: object) -> str:
+    async def start(self, document: str, /, **variables: object) -> str:
         """Begin an operation. Returns its id."""
         id = next(self._ids)
-        await self.send({"type": "subscribe", "id": id, "payload": {"query": query, "variables": variables}})
+        await self.send({"type": "subscribe", "id": id, "payload": {"query": document, "variables": variables}})
         return id
 
     async def complete(self, id: str) -> None:

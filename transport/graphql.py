@@ -95,7 +95,10 @@ class Endpoint(GraphQL[Context, None]):
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         """Clients that name event streams in every Accept header, as urql does, get JSON for what is not one."""
-        data = await super().parse_http_body(request)
+        try:
+            data = await super().parse_http_body(request)
+        except AttributeError:  # JSON, but no object: null, a number, a string
+            raise HTTPException(400, "The request is not a JSON object") from None
         takes_json = "application/json" in request.headers.get("accept", "").lower()
         if isinstance(data, GraphQLRequestData) and data.protocol != "http" and takes_json and not streams(data):
             return replace(data, protocol="http")
