@@ -44,6 +44,8 @@ class House:
     """Everything a server needs."""
 
     stores: Stores
+    index: VectorIndex
+    retriever: Retriever
     services: Services
 
 
@@ -91,7 +93,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             )
         )
         services = Services(reading=Reading(library, retriever), answers=answers)
-        yield House(stores, services)
+        yield House(stores, index, retriever, services)
 
 
 def claude_of(settings: Settings) -> AbstractAsyncContextManager[Claude]:

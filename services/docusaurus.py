@@ -93,10 +93,10 @@ class _Reader:
         pages = [draft for file in files if (draft := self._draft(file))]
         if not pages and not self._problems:
             raise BookNotFound(f"{shown} has no .md or .mdx pages: give the docs folder of a Docusaurus site")
-        drafts = list(self._unique(pages))
+        placed = self._placed(list(self._unique(pages)))
         self._problems += [Problem(str(error.file), error.line, error.message) for error in self._partials.errors]
         problems = sorted(set(self._problems), key=lambda problem: (problem.file, problem.line, problem.message))
-        return Folder(tuple(self._placed(drafts)), tuple(problems))
+        return Folder(tuple(placed), tuple(problems))
 
     def _files(self, folder: PurePosixPath, above: tuple[Path, ...]) -> Iterator[PurePosixPath]:
         """The pages below a folder, sorted; links out of the book and links to a folder above are not followed."""
@@ -118,8 +118,11 @@ class _Reader:
             if front.draft:
                 return None
             inserted = self._partials.insert(file, content, first_line)
-        except (_FileError, PartialError) as error:
+        except _FileError as error:
             self._problem(file, error.line, error.message)
+            return None
+        except PartialError as error:
+            self._problem(error.file, error.line, error.message)
             return None
         outline = parse(inserted.content, inserted.ranges)
         page = Page(

@@ -59,11 +59,12 @@ class Journal:
         while True:
             await asyncio.sleep(STORE_SECONDS)
             try:
-                await self._store()
+                await self.store()
             except Exception:
                 log.exception("running answers were not stored; trying again")
 
-    async def _store(self) -> None:
+    async def store(self) -> None:
+        """Store what the running logs gained since the last time, in one statement."""
         batch = {
             id: (self._stored[id], len(events.events), encode(events.events[self._stored[id] :]))
             for id, events in self._running.items()

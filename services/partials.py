@@ -117,6 +117,8 @@ def _put(content: str, masked: str, partials: dict[str, Inserted]) -> Inserted:
     ranges: list[tuple[int, int]] = []
     length = done = 0
     for start, end, name in _tags(masked, partials):
+        if length > LONGEST:
+            break  # the caller refuses it; a page of tags could grow to any size before
         before, indent, after = _surroundings(content, start, end)
         partial = _indented(_without_imports(partials[name]), indent)
         place = length + start - done + len(before)

@@ -1,6 +1,7 @@
 """Headings, blocks and units of a page."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,37 @@ BOOK = Path(__file__).parents[1] / "books" / "torture"
 
 PIECES = st.sampled_from(
     [
-        "# A", "## B {#b}", "text. More text!", "- item\n  - inner. Two", "> quote\n> ## Q", "| a | b |\n|---|---|\n| c | |",
-        "```py\nx = 1\n```", "~~~\nopen", "$$\nx\n$$", ":::tip A *title*", ":::", "<Tabs>", "</Tabs>", "<b>bold</b> text",
-        "<details><summary>More. Yes</summary>", "{/* c */}", "<!-- c -->", "{", "<h2 id='x'>Raw</h2>", "[^1] see", "[^1]: note",
-        "import X from 'x'", "export const a = {", "```mdx-code-block\n<Foo>\n```", "\t\u00a0", "    deep", "1. one\n   two", "\ufeff", "\\",
+        "# A",
+        "## B {#b}",
+        "text. More text!",
+        "- item\n  - inner. Two",
+        "> quote\n> ## Q",
+        "| a | b |\n|---|---|\n| c | |",
+        "```py\nx = 1\n```",
+        "~~~\nopen",
+        "$$\nx\n$$",
+        ":::tip A *title*",
+        ":::",
+        "<Tabs>",
+        "</Tabs>",
+        "<b>bold</b> text",
+        "<details><summary>More. Yes</summary>",
+        "{/* c */}",
+        "<!-- c -->",
+        "{",
+        "<h2 id='x'>Raw</h2>",
+        "[^1] see",
+        "[^1]: note",
+        "import X from 'x'",
+        "export const a = {",
+        "```mdx-code-block\n<Foo>\n```",
+        "\t\u00a0",
+        "    deep",
+        "1. one\n   two",
+        "\ufeff",
+        "\\",
     ]
-)  # fmt: skip
+)
 PAGES = st.lists(st.tuples(PIECES, st.sampled_from(["\n", "\n\n", "\r\n", " "])), max_size=9).map(
     lambda parts: "".join(text + end for text, end in parts)
 )
@@ -45,7 +71,7 @@ def is_citable(content: str, block: Block) -> bool:
 
 
 def _apart(ranges: list[tuple[int, int]]) -> bool:
-    return all(first[1] <= second[0] for first, second in zip(ranges, ranges[1:], strict=False))
+    return all(first[1] <= second[0] for first, second in pairwise(ranges))
 
 
 def assert_sound(content: str, outline: Outline) -> None:

@@ -1,5 +1,7 @@
 """Sentences in a paragraph of Markdown."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,4 +55,4 @@ def test_blanks_hold_no_sentence() -> None:
 @given(st.text(alphabet="aB1.?!۔。 \n`$[](){}<>*\"'", max_size=80))
 def test_every_visible_character_is_in_exactly_one_sentence(text: str) -> None:
     assert "".join("".join(cut(text)).split()) == "".join(text.split())
-    assert all(first[1] <= second[0] for first, second in zip(split(text), split(text)[1:], strict=False))
+    assert all(first[1] <= second[0] for first, second in pairwise(split(text)))
