@@ -29,9 +29,9 @@ class AnswerLog:
         next_seq = after + 1
         while True:
             grown = self._grown  # taken before looking: what is appended from here on sets this one
-            for event in self.events[next_seq:]:
-                yield event
-            next_seq = max(next_seq, len(self.events))
+            while next_seq < len(self.events):  # looked at each time: a slow listener is overtaken while it is at it
+                yield self.events[next_seq]
+                next_seq += 1
             if self.finished:
                 return
             await grown.wait()
