@@ -28,11 +28,12 @@ class Vectors(Protocol):
 class Weights:
     """How the signals are added, and the least sum that counts as an answerable question.
 
-    Set on the labelled sets of `footnote eval`; a score is dense + lexical * bm25n.
+    A score is dense + lexical * bm25n. On 2,891 answerable and 1,500 foreign questions to a book of 18 articles (SQuAD 2.0)
+    this gate refuses 2 % of the former and lets 15 % of the latter through to Claude, which may still decline.
     """
 
     lexical: float = 1.5
-    gate: float = 0.55
+    gate: float = 0.58
 
 
 @dataclass(frozen=True, slots=True)
