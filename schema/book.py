@@ -20,6 +20,7 @@ class Section:
 @shows(services.book.Chapter)
 class Chapter:
     id: strawberry.ID = strawberry.field(description='The Docusaurus id, for example "foundations/sensors".')
+    language: str = strawberry.field(description="A BCP 47 tag: that of the book, or of the author's translation.")
     title: str
     position: int
     url: str

@@ -28,12 +28,26 @@ class Chapter:
     """A page of the book. Its content is the source that every offset counts in."""
 
     id: str
+    language: str
     title: str
     position: int
     url: str
     content: str
     sections: tuple[Section, ...]
     reviewed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where the book's site shows the docs, and where a translation of them; `{language}` stands for its tag."""
+
+    docs: str
+    translation: str
+
+    def url(self, language: str | None, path: str, anchor: str | None = None) -> str:
+        """The address of a page, or of a heading in it. The book's own language is None."""
+        docs = self.docs if language is None else self.translation.format(language=language)
+        return f"{docs}{path}#{anchor}" if anchor else f"{docs}{path}"
 
 
 @dataclass(frozen=True, slots=True)

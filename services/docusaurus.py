@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from services.sidebar import Category, Entry, order
 LARGEST = 2 * 1024 * 1024  # bytes of a file
 
 _EXTENSIONS = (".md", ".mdx")
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, in the spelling of folders
 
 
 class BookNotFound(Exception):
@@ -47,7 +49,14 @@ class Page:
     outline: Outline
     reviewed: bool
     unlisted: bool
+    hides_title: bool
     description: str | None
+    first_line: int
+    """Of the content, in the file, from 1."""
+    partials: tuple[tuple[int, int], ...]
+    """The ranges of the content that stand in other files."""
+    language: str | None = None
+    """Of a translation; None for the book's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,29 @@ def read(path: Path) -> Folder:
     """Read the docs folder at `path`. Raises BookNotFound when it is missing or holds no page."""
     if not path.is_dir():
         raise BookNotFound(f"{path} is not a folder: give the docs folder of a Docusaurus site")
-    return _Reader(_real(path)).folder(path)
+    folder = _Reader(_real(path)).folder()
+    if not folder.pages and not folder.problems:
+        raise BookNotFound(f"{path} has no .md or .mdx pages: give the docs folder of a Docusaurus site")
+    return folder
+
+
+def translations(path: Path) -> Iterator[Folder]:
+    """The author's own translations beside the docs folder at `path`, one folder for each language.
+
+    They stand where Docusaurus has them ("Internationalization", "Translate your site"). Ids begin with the language.
+    """
+    for current in sorted(_real(path).parent.glob("i18n/*/docusaurus-plugin-content-docs/current")):
+        language = current.parent.parent.name
+        if current.is_dir() and _LANGUAGE.fullmatch(language):
+            folder = _Reader(current).folder()
+            where = current.relative_to(_real(path).parent)
+            yield Folder(
+                tuple(
+                    replace(page, id=f"{language}/{page.id}", language=language, file=str(where / page.file))
+                    for page in folder.pages
+                ),
+                tuple(replace(problem, file=str(where / problem.file)) for problem in folder.problems),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +120,9 @@ class _Reader:
         self._problems: list[Problem] = []
         self._partials = Partials(root.name, self._partial)
 
-    def folder(self, shown: Path) -> Folder:
+    def folder(self) -> Folder:
         files = list(self._files(PurePosixPath("."), ()))
         pages = [draft for file in files if (draft := self._draft(file))]
-        if not pages and not self._problems:
-            raise BookNotFound(f"{shown} has no .md or .mdx pages: give the docs folder of a Docusaurus site")
         placed = self._placed(list(self._unique(pages)))
         self._problems += [Problem(str(error.file), error.line, error.message) for error in self._partials.errors]
         problems = sorted(set(self._problems), key=lambda problem: (problem.file, problem.line, problem.message))
@@ -141,7 +170,10 @@ class _Reader:
             outline=outline,
             reviewed=front.reviewed,
             unlisted=front.unlisted,
+            hides_title=front.hide_title,
             description=front.description,
+            first_line=first_line,
+            partials=inserted.ranges,
         )
         return _Draft(file, front, page)
 
@@ -240,9 +272,7 @@ def _text(path: Path) -> str:
 
 
 def _title(front: FrontMatter, outline: Outline) -> str:
-    if front.title:
-        return front.title
-    return next((heading.text for heading in outline.headings if heading.level == 1), "")
+    return front.title or outline.title or ""
 
 
 def _read_category(text: str, extension: str) -> Category:

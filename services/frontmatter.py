@@ -48,6 +48,7 @@ class FrontMatter:
     sidebar_label: str | None = None
     sidebar_position: float | None = None
     draft: bool = False
+    hide_title: bool = False
     unlisted: bool = False
     reviewed: bool = True
     parse_number_prefixes: bool = True
@@ -70,6 +71,7 @@ class FrontMatter:
             sidebar_label=fields.text("sidebar_label"),
             sidebar_position=fields.number("sidebar_position"),
             draft=fields.flag("draft", False),
+            hide_title=fields.flag("hide_title", False),
             unlisted=fields.flag("unlisted", False),
             reviewed=fields.flag("reviewed", True),
             parse_number_prefixes=fields.flag("parse_number_prefixes", True),

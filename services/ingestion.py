@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import db.editions
 from db.editions import ChapterRow, EditionRow, PassageRow
 from db.postgres import Database
 from db.vectors import Point, VectorIndex
-from services import docusaurus
+from services import docusaurus, links
 from services.docusaurus import BookNotFound, Folder, Page, Problem
 from services.embedding import Embedder
 from services.passages import Cut, cut
@@ -55,15 +55,18 @@ class Manuscript:
 class Ingestion:
     """Publishes a folder as a new edition. Unchanged text is not embedded again; unchanged books are not published."""
 
-    def __init__(self, database: Database, embedder: Embedder, shared_index: VectorIndex | None) -> None:
+    def __init__(
+        self, database: Database, embedder: Embedder, shared_index: VectorIndex | None, docs_path: str
+    ) -> None:
         self._database = database
         self._embedder = embedder
         self._shared_index = shared_index
+        self._docs_path = docs_path
 
     async def ingest(self, path: Path, progress: Progress) -> Summary:
         """Make the folder the current edition. Raises BookNotFound, and then changes nothing."""
         progress("Reading pages", 0, 1)
-        manuscript = await asyncio.to_thread(read, path, self._embedder)
+        manuscript = await asyncio.to_thread(read, path, self._docs_path, self._embedder)
         progress("Reading pages", 1, 1)
         before = await self._current()
         published = before is None or before[0] != manuscript.edition.version
@@ -123,26 +126,41 @@ def _advance(progress: Progress, before: int, total: int, done: int) -> None:
     progress("Embedding passages", before + done, total)
 
 
-def read(path: Path, embedder: Embedder) -> Manuscript:
+def read(path: Path, docs_path: str, embedder: Embedder) -> Manuscript:
     """Read a folder and cut it into passages. Blocking: about a second for each megabyte."""
-    folder = docusaurus.read(path)
+    folder = book(path, docs_path)
     if not folder.pages:
         broken = "; ".join(f"{problem.file}:{problem.line}: {problem.message}" for problem in folder.problems)
         raise BookNotFound(f"{path} has no page that can be read. {broken}")
     cuts = [piece for page in folder.pages for piece in cut(page, embedder.count_tokens)]
     passages = [passage_row(place, piece) for place, piece in enumerate(identified(cuts))]
-    chapters = [chapter_row(page) for page in folder.pages]
+    own = language("".join(page.content for page in folder.pages if page.language is None))
+    chapters = [chapter_row(page, own) for page in folder.pages]
     digest = hashlib.sha256(
         orjson.dumps([FORMAT, embedder.fingerprint, chapters, [str(passage.id) for passage in passages]])
     )
     edition = EditionRow(
         version=digest.hexdigest()[:16],
         title=title(path, folder.pages),
-        language=language("".join(page.content for page in folder.pages)),
+        language=own,
         model=embedder.fingerprint,
     )
     texts = {vector_key(piece): piece.embedded for piece in cuts}
     return Manuscript(folder, edition, chapters, passages, texts)
+
+
+def book(path: Path, docs_path: str) -> Folder:
+    """The pages of a folder, and after them those of its translations, with what is wrong in them.
+
+    `docs_path` is the path at which the site shows the docs. Raises BookNotFound.
+    """
+    folders = [docusaurus.read(path), *docusaurus.translations(path)]
+    pages = [page for folder in folders for page in folder.pages]
+    problems = [problem for folder in folders for problem in folder.problems]
+    return Folder(
+        tuple(replace(page, position=position) for position, page in enumerate(pages)),
+        (*problems, *links.check(pages, docs_path)),
+    )
 
 
 def identified(cuts: Sequence[Cut]) -> list[tuple[uuid.UUID, Cut]]:
@@ -151,7 +169,9 @@ def identified(cuts: Sequence[Cut]) -> list[tuple[uuid.UUID, Cut]]:
     seen: dict[uuid.UUID, int] = {}
     out = []
     for piece in cuts:
-        same = uuid.uuid5(uuid.NAMESPACE_URL, "\0".join([piece.path, piece.embedded, *piece.source]))
+        same = uuid.uuid5(
+            uuid.NAMESPACE_URL, "\0".join([piece.chapter_id, piece.anchor or "", piece.embedded, *piece.source])
+        )
         seen[same] = seen.get(same, 0) + 1
         out.append((same if seen[same] == 1 else uuid.uuid5(same, str(seen[same])), piece))
     return out
@@ -165,7 +185,7 @@ def passage_row(place: int, identified_cut: tuple[uuid.UUID, Cut]) -> PassageRow
         place=place,
         chapter_id=piece.chapter_id,
         section=piece.section,
-        path=piece.path,
+        anchor=piece.anchor,
         text=piece.text,
         units=[(unit.start, unit.end) for unit in piece.units],
         tokens=piece.tokens,
@@ -174,17 +194,25 @@ def passage_row(place: int, identified_cut: tuple[uuid.UUID, Cut]) -> PassageRow
     )
 
 
-def chapter_row(page: Page) -> ChapterRow:
+def chapter_row(page: Page, own_language: str) -> ChapterRow:
     """A page as it is stored."""
     return ChapterRow(
         id=page.id,
         position=page.position,
+        language=page.language or own_language,
         title=page.title,
         path=page.path,
         content=page.content,
-        sections=[(heading.text, heading.level, heading.anchor) for heading in page.outline.headings],
+        sections=sections(page),
         reviewed=page.reviewed,
     )
+
+
+def sections(page: Page) -> list[tuple[str, int, str | None]]:
+    """Heading, level and anchor of a page's sections, the title first where the theme shows one for it."""
+    headings = [(heading.text, heading.level, heading.anchor) for heading in page.outline.headings]
+    has_title = page.hides_title or page.outline.title is not None
+    return headings if has_title else [(page.title, 1, None), *headings]
 
 
 def vector_key(piece: Cut) -> bytes:

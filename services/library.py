@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import structlog
 
 import db.editions
+from db.editions import ChapterRow, PassageRow
 from db.postgres import Database
 from db.vectors import Point, VectorIndex
-from services.book import Chapter, Edition, Passage, Section, Span
+from services.book import Chapter, Edition, Passage, Section, Site, Span
 from services.lexical import Lexicon
 
 FRESH_SECONDS = 1.0  # how long an edition is served before Postgres is asked whether there is a newer one
@@ -38,10 +39,10 @@ class Library:
     Postgres is asked when a reader asks, not on a timer, so that a database that sleeps when idle may sleep.
     """
 
-    def __init__(self, database: Database, index: VectorIndex, book_url: str) -> None:
+    def __init__(self, database: Database, index: VectorIndex, site: Site) -> None:
         self._database = database
         self._index = index
-        self._book_url = book_url
+        self._site = site
         self._open: OpenBook | None = None
         self._checked = -FRESH_SECONDS
         self._opening = asyncio.Lock()
@@ -90,45 +91,56 @@ class Library:
         row = await db.editions.edition(self._database, number=number)
         if row is None:
             return None
-        chapters = tuple(
-            Chapter(
-                id=chapter.id,
-                title=chapter.title,
-                position=chapter.position,
-                url=self._book_url + chapter.path,
-                content=chapter.content,
-                sections=tuple(
-                    Section(heading, level, anchor, self._book_url + link(chapter.path, anchor))
-                    for heading, level, anchor in chapter.sections
-                ),
-                reviewed=chapter.reviewed,
-            )
-            for chapter in await db.editions.chapters(self._database, number=number)
-        )
-        titles = {chapter.id: chapter.title for chapter in chapters}
-        passages = [
-            Passage(
-                id=passage.id,
-                chapter_id=passage.chapter_id,
-                chapter_title=titles[passage.chapter_id],
-                section=passage.section,
-                url=self._book_url + passage.path,
-                text=passage.text,
-                units=tuple(Span(start, end) for start, end in passage.units),
-                tokens=passage.tokens,
-                reviewed=passage.reviewed,
-            )
-            for passage in await db.editions.passages(self._database, number=number)
-        ]
+        chapters = {
+            stored.id: chapter(stored, self._site, row.language)
+            for stored in await db.editions.chapters(self._database, number=number)
+        }
+        passages = {
+            stored.id: passage(stored, chapters[stored.chapter_id])
+            for stored in await db.editions.passages(self._database, number=number)
+        }
         return Edition(
             number=number,
             version=row.version,
             title=row.title,
             language=row.language,
             model=row.model,
-            chapters=chapters,
-            passages={passage.id: passage for passage in passages},
+            chapters=tuple(chapters.values()),
+            passages=passages,
         )
+
+
+def chapter(row: ChapterRow, site: Site, own_language: str) -> Chapter:
+    """A stored chapter with its addresses."""
+    language = None if row.language == own_language else row.language
+    return Chapter(
+        id=row.id,
+        language=row.language,
+        title=row.title,
+        position=row.position,
+        url=site.url(language, row.path),
+        content=row.content,
+        sections=tuple(
+            Section(heading, level, anchor, site.url(language, row.path, anchor))
+            for heading, level, anchor in row.sections
+        ),
+        reviewed=row.reviewed,
+    )
+
+
+def passage(row: PassageRow, chapter: Chapter) -> Passage:
+    """A stored passage of a chapter."""
+    return Passage(
+        id=row.id,
+        chapter_id=chapter.id,
+        chapter_title=chapter.title,
+        section=row.section,
+        url=f"{chapter.url}#{row.anchor}" if row.anchor else chapter.url,
+        text=row.text,
+        units=tuple(Span(start, end) for start, end in row.units),
+        tokens=row.tokens,
+        reviewed=row.reviewed,
+    )
 
 
 def open_book(edition: Edition) -> OpenBook:
@@ -140,8 +152,3 @@ def open_book(edition: Edition) -> OpenBook:
         ids=ids,
         places={id: place for place, id in enumerate(ids)},
     )
-
-
-def link(path: str, anchor: str | None) -> str:
-    """A page's path with its anchor, as Docusaurus links it."""
-    return f"{path}#{anchor}" if anchor else path

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -58,11 +59,31 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """Where a link of the page points, as it is written, and the offset of the block that it stands in."""
+
+    target: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outline:
-    """The headings and the blocks of a page, in the order of the source."""
+    """The headings, the blocks and the links of a page, in the order of the source.
+
+    `ids` are those that tags of the page carry, headings among them or not.
+    """
 
     headings: tuple[Heading, ...]
     blocks: tuple[Block, ...]
+    links: tuple[Link, ...]
+    ids: frozenset[str]
+
+    @property
+    def title(self) -> str | None:
+        """The heading that Docusaurus takes for the page's title: of level 1, above everything else; or None."""
+        if not self.headings or self.headings[0].level != 1 or (self.blocks and self.blocks[0].heading < 0):
+            return None
+        return self.headings[0].text
 
 
 def parse(content: str, partials: Sequence[tuple[int, int]] = ()) -> Outline:
@@ -109,6 +130,8 @@ class _Reader:
         self._footnotes: set[int] = set()
         self._headings: list[Heading] = []
         self._blocks: list[Block] = []
+        self._links: list[Link] = []
+        self._ids: set[str] = set()
         self._open: _OpenHeading | None = None
         self._place = 0
 
@@ -122,11 +145,12 @@ class _Reader:
         self._headings.sort(key=lambda heading: heading.start)
         starts = [heading.start for heading in self._headings]
         blocks = (replace(block, heading=bisect_right(starts, block.start) - 1) for block in self._blocks)
-        return Outline(tuple(self._headings), tuple(blocks))
+        return Outline(tuple(self._headings), tuple(blocks), tuple(self._links), frozenset(self._ids))
 
     def _read(self, tokens: list[Token], position: int) -> int:
         """Take in the token at `position`; the position of the next one."""
         token = tokens[position]
+        self._collect_links(tokens[position + 1] if token.type == "heading_open" else token)
         if token.type == "heading_open":
             self._heading(token, tokens[position + 1])
             return position + 3
@@ -173,10 +197,21 @@ class _Reader:
         if text := plain_text(shown):
             self._add(Kind.PROSE, text, self._sentences(inline))
 
+    def _collect_links(self, token: Token) -> None:
+        for child in token.children or ():
+            target = child.attrGet("href") if child.type == "link_open" else None
+            if isinstance(target, str):
+                self._links.append(Link(unquote(target), self._range(token)[0]))
+
     def _tag(self, piece: mdx.Piece, end: int | None = None) -> None:
+        start = self._place if end is not None else self._source.offset(piece.start)
+        if piece.sort is not mdx.Sort.CLOSE:
+            self._ids.update(filter(None, [piece.attribute("id")]))
+            target = piece.attribute("href") or piece.attribute("to")
+            if target and piece.name in ("a", "Link"):
+                self._links.append(Link(target, start))
         level = _heading_level(piece)
         if level and piece.sort is mdx.Sort.OPEN:
-            start = self._place if end is not None else self._source.offset(piece.start)
             anchor = None if piece.name == "Heading" and level == 1 else piece.attribute("id")
             self._open = _OpenHeading(level, anchor or None, start, [])
         elif self._open and piece.sort is mdx.Sort.CLOSE and piece.name in (f"h{self._open.level}", "Heading"):
@@ -200,6 +235,7 @@ class _Reader:
                 cells = []
                 ranges.append(self._range(token))
             elif token.type == "inline":
+                self._collect_links(token)
                 self._find_footnotes(token, self._scope(ranges[-1][0]))
                 cells.append(plain_text(token.children or []))
             elif token.type == "tr_close":

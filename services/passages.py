@@ -19,7 +19,7 @@ class Cut:
 
     chapter_id: str
     section: str
-    path: str
+    anchor: str | None
     text: str
     units: tuple[Span, ...]
     source: tuple[str, ...]
@@ -51,7 +51,7 @@ def cut(page: Page, count: CountTokens) -> Iterator[Cut]:
             yield Cut(
                 chapter_id=page.id,
                 section=name,
-                path=f"{page.path}#{section.anchor}" if section and section.anchor else page.path,
+                anchor=section.anchor if section else None,
                 text=text,
                 units=units,
                 source=tuple(page.content[unit.start : unit.end] for unit in units),
@@ -85,7 +85,8 @@ def pieces_of(block: Block, content: str, count: CountTokens, room: int) -> Iter
     units = [Span(unit.start, unit.end) for unit in block.units]
     sizes = {unit: count(content[unit.start : unit.end]) for unit in units}
     if sum(sizes.values()) <= room:
-        yield Piece(block.text, tuple(units), sum(sizes.values()))
+        text = content[block.start : block.end] if block.kind == Kind.CODE else block.text
+        yield Piece(text, tuple(units), sum(sizes.values()))
         return
     header = units[:1] if block.kind == Kind.TABLE and sizes[units[0]] <= room // 2 else []
     head = sum(sizes[unit] for unit in header)

@@ -149,10 +149,12 @@ def test_content_without_front_matter_is_the_file(tmp_path: Path) -> None:
     [
         ("---\ntitle: 2026\n---\n# H", "2026"),
         ("---\ntitle: yes\n---\n", "yes"),
-        ("text\n\n# The *H* `x` {#i}", "The H x"),
+        ("# The *H* `x` {#i}\n\ntext", "The H x"),
+        ("import A from 'a'\n\n# H", "H"),
+        ("text\n\n# Below text", "a"),
     ],
 )
-def test_a_title_comes_from_front_matter_or_the_first_h1(tmp_path: Path, text: str, title: str) -> None:
+def test_a_title_comes_from_front_matter_or_the_h1_on_top(tmp_path: Path, text: str, title: str) -> None:
     assert only_page(tmp_path, text).title == title
 
 

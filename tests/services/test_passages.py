@@ -21,10 +21,10 @@ def cut_page(folder: Path, content: str) -> list[Cut]:
 
 def test_no_passage_crosses_a_heading(tmp_path: Path) -> None:
     passages = cut_page(tmp_path, "# Page\n\nOne.\n\n## First\n\nTwo.\n\n## Second\n\nThree.\n")
-    assert [(p.section, p.path, p.text) for p in passages] == [
-        ("Page", "/page", "One."),
-        ("First", "/page#first", "Two."),
-        ("Second", "/page#second", "Three."),
+    assert [(p.section, p.anchor, p.text) for p in passages] == [
+        ("Page", None, "One."),
+        ("First", "first", "Two."),
+        ("Second", "second", "Three."),
     ]
 
 

@@ -1,0 +1,106 @@
+"""What authors are told about links, ids and empty pages: the file, the line, and nothing that is right."""
+
+from pathlib import Path
+
+import pytest
+
+from services import docusaurus, links
+from services.ingestion import book
+
+
+def told(folder: Path, pages: dict[str, str], docs_path: str = "/docs") -> list[str]:
+    for name, content in pages.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, "utf-8")
+    found = links.check(docusaurus.read(folder).pages, docs_path)
+    return [f"{problem.file}:{problem.line}: {problem.message}" for problem in found]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "b.md",
+        "./b.md#two",
+        "/b.md",
+        "b.mdx.md",
+        "@site/docs/b.md",
+        "b",
+        "b#two",
+        "/docs/b#two",
+        "/docs/b/",
+        "#here",
+        "b.md#tag",
+        "b.md#روبوٹ",
+        "b.md#%D8%B1%D9%88%D8%A8%D9%88%D9%B9",
+        "https://example.invalid/x.md",
+        "mailto:a@b.c",
+        "/blog/post",
+        "/docs/file.pdf",
+        "pathname:///x.md",
+    ],
+)
+def test_a_link_that_leads_somewhere_is_not_told(tmp_path: Path, target: str) -> None:
+    page = f"# A\n\n## Here\n\n[text]({target})\n"
+    other = "# B\n\n## Two\n\nText.\n\n## روبوٹ\n\n<span id='tag'>Text</span>\n"
+    assert told(tmp_path, {"a.md": page, "b.md": other, "b.mdx.md": other}) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("c.md", "links to c.md, which is no page of the book"),
+        ("/docs/c", "links to /docs/c, which is no page of the book"),
+        ("#there", "links to #there, which is not in this page"),
+        ("b.md#three", "links to b.md#three, but b.md has no #three"),
+        ("/docs/b#three", "links to /docs/b#three, but b.md has no #three"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_told_with_its_line(tmp_path: Path, target: str, message: str) -> None:
+    page = f"---\ntitle: A\n---\n\nText.\nMore text with [a link]({target}).\n"
+    assert told(tmp_path, {"a.md": page, "b.md": "# B\n\nText.\n"}) == [f"a.md:6: {message}"]
+
+
+def test_a_link_in_a_table_a_heading_or_a_tag_is_looked_at_too(tmp_path: Path) -> None:
+    page = "# A\n\n## A [b](x.md)\n\n| a |\n|---|\n| [b](y.md) |\n\n<a href='z.md'>b</a>\n"
+    assert [line.split(":")[1] for line in told(tmp_path, {"a.md": page})] == ["3", "7", "9"]
+
+
+def test_what_only_looks_like_a_link_is_not_told(tmp_path: Path) -> None:
+    assert told(tmp_path, {"a.md": "# A\n\n`[b](x.md)`\n\n```\n[b](x.md)\n```\n"}) == []
+
+
+def test_an_id_that_stands_twice_is_told_once(tmp_path: Path) -> None:
+    page = "# A\n\n## One {#same}\n\nText.\n\n## Two {#same}\n\n## Three {#same}\n"
+    assert told(tmp_path, {"a.md": page}) == ["a.md:3: the id same stands twice in this page; change one of them"]
+
+
+def test_a_page_without_text_is_told(tmp_path: Path) -> None:
+    assert told(tmp_path, {"a.md": "# A\n"}) == ["a.md:1: has no text: write some, or mark it as a draft"]
+
+
+def test_lines_are_those_of_the_file_also_after_a_partial(tmp_path: Path) -> None:
+    page = "import B from './_b.mdx'\n\n# A\n\n<B />\n\n[x](x.md)\n"
+    partial = "Long.\n\nPartial.\n\n[fine where it stands](../elsewhere.md)\n"
+    assert told(tmp_path, {"a.mdx": page, "_b.mdx": partial}) == [
+        "a.mdx:7: links to x.md, which is no page of the book"
+    ]
+
+
+def test_a_translation_is_looked_at_on_its_own(tmp_path: Path) -> None:
+    current = tmp_path / "i18n/ur/docusaurus-plugin-content-docs/current"
+    for folder in (tmp_path / "docs", current):
+        folder.mkdir(parents=True)
+        (folder / "a.md").write_text("# A\n\n[b](b.md) [c](c.md)\n", "utf-8")
+    (tmp_path / "docs/b.md").write_text("# B\n\nText.\n", "utf-8")
+    (current / "c.md").write_text("# C\n\nمتن۔\n", "utf-8")
+    read = book(tmp_path / "docs", "/docs")
+    assert [(problem.file, problem.message.split(",")[0]) for problem in read.problems] == [
+        ("a.md", "links to c.md"),
+        ("i18n/ur/docusaurus-plugin-content-docs/current/a.md", "links to b.md"),
+    ]
+    assert [(page.id, page.language) for page in read.pages] == [
+        ("a", None),
+        ("b", None),
+        ("ur/a", "ur"),
+        ("ur/c", "ur"),
+    ]
