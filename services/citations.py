@@ -30,7 +30,7 @@ class Citation:
 
 def utf16_length(text: str) -> int:
     """The length of a text in UTF-16 code units."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le")) // 2
 
 
 def sent_units(found: Found, edition: Edition) -> list[str]:

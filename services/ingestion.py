@@ -19,7 +19,7 @@ from services.docusaurus import BookNotFound, Folder, Page, Problem
 from services.embedding import Embedder
 from services.passages import Cut, cut
 
-STORED_TOGETHER = 256  # vectors: what an interrupted ingest has embedded and stored is not embedded again
+STORED_TOGETHER = 64  # vectors: what an interrupted ingest has embedded and stored is not embedded again
 FORMAT = 1  # goes into the version: raised when the same pages are cut or kept differently
 
 Progress = Callable[[str, int, int], None]

