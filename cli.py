@@ -194,7 +194,7 @@ def announce(address: str, settings: Settings, book: str) -> None:
         if settings.writes
         else "ANTHROPIC_API_KEY is not set: answers are quoted passages. Set it, and Claude writes them."
     )
-    screen.print("\nTry a question:\n")
+    screen.print("\nTry a question, in a browser at that address or here:\n")
     screen.print(
         f"""curl -N {address} -H 'content-type: application/json' -H 'accept: text/event-stream' -d '{{"query":"""
         """"subscription { ask(input: {question: \\"What is a robot?\\"}) { __typename """
