@@ -2,14 +2,14 @@
 # Both need Python 3.11 or newer, make and git, and set up all else themselves.
 
 PYTHON ?= python3
-BOOK ?= examples/book
+BOOK ?=
 BIN := .venv/bin
 
 help:  ## list what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 serve: .venv/serves .venv/graphiql  ## serve BOOK (make serve BOOK=path/to/docs)
-	@BOOK_PATH="$(BOOK)" exec $(BIN)/footnote serve
+	@$(if $(BOOK),BOOK_PATH="$(BOOK)") exec $(BIN)/footnote serve
 
 test: .venv/tests  ## lint, type-check and test
 	@$(BIN)/ruff format --check .

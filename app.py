@@ -14,7 +14,6 @@ from starlette.websockets import WebSocket
 import schema
 from bootstrap import House
 from resolvers.context import Context
-from services.library import NoBook
 from settings import Settings
 from transport.graphql import Endpoint
 from transport.masking import Masking
@@ -30,11 +29,8 @@ def create_app(house: House, settings: Settings) -> Starlette:
         return Context(services=house.services, request_id=request_id)
 
     async def ready(_: Request) -> Response:
-        try:
-            await house.services.reading.book()
-        except NoBook as empty:
-            return PlainTextResponse(str(empty), status_code=503)
-        return PlainTextResponse("ready")
+        missing = await house.services.reading.missing()
+        return PlainTextResponse(missing or "ready", status_code=503 if missing else 200)
 
     async def live(_: Request) -> Response:
         return PlainTextResponse("live")

@@ -9,17 +9,17 @@ from db.embedded_postgres import embedded_postgres
 from db.migrate import migrate
 from db.postgres import Database, pool
 from db.vectors import EmbeddedIndex, VectorIndex
-from resolvers.context import Services
 from services.answers import open_answers
 from services.book import Site
 from services.claude import Claude, open_claude
 from services.embedding import Embedder
 from services.ingestion import Ingestion
-from services.journal import open_journal
+from services.journal import Journal
 from services.library import Library
 from services.model_export import prepared_model
 from services.reading import Reading
 from services.retrieval import Retriever, Weights
+from services.services import Services
 from services.writer import Writer, read_rules
 from settings import Settings
 
@@ -89,7 +89,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             open_answers(
                 retriever=retriever,
                 writer=Writer(claude, read_rules()),
-                journal=await opened.enter_async_context(open_journal(stores.database)),
+                journal=Journal(stores.database),
                 grace_seconds=settings.leave_grace_seconds,
             )
         )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import re
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ from db.migrate import MigrationChanged, MigrationFailed
 from db.migrate import migrate as run_migrations
 from db.postgres import BadDatabaseUrl, DatabaseUnavailable
 from db.vectors import IndexInUse, IndexMismatch, IndexUnavailable
+from services.book import Edition
 from services.docusaurus import BookNotFound, Problem
 from services.ingestion import Summary, book
 from services.library import NoBook
@@ -137,7 +139,8 @@ async def serve_book(settings: Settings) -> None:
         server = Server(config)
         with listening(settings) as taken:
             port = taken.getsockname()[1]
-            announce(f"http://{settings.host}:{port}/graphql", settings, f"{book.title}, {len(book.chapters)} chapters")
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            announce(f"http://{host}:{port}/graphql", settings, book)
             await server.serve(sockets=[taken])
 
 
@@ -186,9 +189,9 @@ async def prepare_stores(settings: Settings) -> None:
         screen.print(f"Ready: model and database are in {settings.data_dir.resolve()}")
 
 
-def announce(address: str, settings: Settings, book: str) -> None:
+def announce(address: str, settings: Settings, book: Edition) -> None:
     """Tell a newcomer where the server is and what to try."""
-    screen.print(f"\n[bold]{book}[/bold] is open at [bold]{address}[/bold]")
+    screen.print(f"\n[bold]{book.title}, {len(book.chapters)} chapters[/bold] is open at [bold]{address}[/bold]")
     screen.print(
         "Claude writes the answers."
         if settings.writes
@@ -197,12 +200,19 @@ def announce(address: str, settings: Settings, book: str) -> None:
     screen.print("\nTry a question, in a browser at that address or here:\n")
     screen.print(
         f"""curl -N {address} -H 'content-type: application/json' -H 'accept: text/event-stream' -d '{{"query":"""
-        """"subscription { ask(input: {question: \\"What is a robot?\\"}) { __typename """
-        """... on AnswerDelta { text } ... on AnswerCited { citation { quote url } } } }"}'\n""",
+        f"""\"subscription {{ ask(input: {{question: \\"{a_question(book)}\\"}}) {{ __typename """
+        f"""... on AnswerDelta {{ text }} ... on AnswerCited {{ citation {{ quote url }} }} }} }}"}}'\n""",
         soft_wrap=True,
         highlight=False,
         markup=False,
     )
+
+
+def a_question(book: Edition) -> str:
+    """One that the book answers: about the first heading that has a section of its own."""
+    headings = (section.heading for chapter in book.chapters for section in chapter.sections if section.anchor)
+    about = next((heading for heading in headings if re.fullmatch(r"[\w ,?-]+", heading)), book.title)
+    return about if about.endswith(("?", "؟")) else f"What does the book say about {about}?"
 
 
 def report(summary: Summary) -> None:
@@ -262,18 +272,31 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def set_up_logs(settings: Settings) -> None:
-    """One line for each event: for people in development, JSON in production."""
+    """One line for each event, ours and other packages': for people in development, JSON in production."""
     production = settings.environment == "production"
-    renderer = structlog.processors.JSONRenderer() if production else structlog.dev.ConsoleRenderer()
+    shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if production
+        else structlog.dev.ConsoleRenderer(
+            exception_formatter=structlog.dev.plain_traceback  # the rich one shows variables, and with them what readers wrote
+        )
+    )
+    level = logging.INFO if production else logging.WARNING
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO if production else logging.WARNING),
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer], foreign_pre_chain=shared
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])

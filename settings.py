@@ -15,7 +15,7 @@ class SettingsInvalid(Exception):
 class Settings(BaseSettings):
     """What the operator decides. An empty environment is the embedded default."""
 
-    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, env_file=".env", extra="ignore")
 
     host: str = Field("127.0.0.1", description="where to listen")
     port: int = Field(8000, ge=0, le=65535, description="where to listen; 0 takes a free port")
@@ -24,8 +24,10 @@ class Settings(BaseSettings):
         "development", description="production writes logs as JSON lines"
     )
 
-    database_url: str = Field("", description="Postgres (a pooler is fine); empty: embedded")
-    database_direct_url: str = Field("", description="Postgres for migrations where DATABASE_URL is a pooler")
+    database_url: str = Field("", repr=False, description="Postgres (a pooler is fine); empty: embedded")
+    database_direct_url: str = Field(
+        "", repr=False, description="Postgres for migrations where DATABASE_URL is a pooler"
+    )
 
     qdrant_url: str = Field("", description="Qdrant server or Cloud; empty: the embedded engine")
     qdrant_api_key: SecretStr = Field(SecretStr(""), description="key of that server")
@@ -34,6 +36,12 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr = Field(SecretStr(""), description="Claude; empty: answers are quoted passages")
     anthropic_base_url: str = Field("https://api.anthropic.com", description="where Claude is")
     claude_model: str = Field("claude-haiku-5-5", description="writes the answers")
+
+    cohere_api_key: SecretStr = Field(
+        SecretStr(""), description="Cohere's multilingual embeddings; empty: EMBEDDING_MODEL on this machine"
+    )
+    cohere_base_url: str = Field("https://api.cohere.com", description="where Cohere is")
+    cohere_model: str = Field("embed-v4.0", description="makes the vectors; another one embeds the book anew")
 
     embedding_model: str = Field(
         "", description="sentence-transformers model, by name or path; empty: the packaged one"
@@ -62,8 +70,8 @@ class Settings(BaseSettings):
     @property
     def translation_url(self) -> str:
         """`BOOK_TRANSLATION_URL`, or where Docusaurus puts translations: docs at /docs have theirs at /ur/docs."""
-        base, _, docs = self.book_url.rpartition("/")
-        return self.book_translation_url or f"{base}/{{language}}/{docs}"
+        base, _, docs = self.book_url.rpartition("/") if self.docs_path else (self.book_url, "", "")
+        return self.book_translation_url or f"{base}/{{language}}/{docs}".rstrip("/")
 
     @property
     def docs_path(self) -> str:

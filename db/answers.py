@@ -43,28 +43,40 @@ async def events(database: Database, *, id: str) -> list[str]:
 
 async def store_events(
     database: Database, *, ids: Sequence[str], first_seqs: Sequence[int], events: Sequence[str]
-) -> None:
+) -> dict[str, bool]:
     """Store what several running answers gained, and that their owner is alive. Empty lists are only a sign of life.
 
-    An answer may end while this runs, and then stores the same events again with the rest: the longer list wins.
+    Returns the answers that are still running, and whether somebody asked for them to be stopped. A try whose
+    acknowledgement was lost is repeated from the same place with more events, and an answer may end while this runs,
+    and then stores them again with the rest: the longer list wins.
     """
-    await database.execute(
-        """
-        WITH gained AS (
-            SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[]) AS gained (answer, first_seq, events)
-        ), alive AS (
-            UPDATE answers SET seen_at = clock_timestamp()
-            FROM gained WHERE answers.id = gained.answer AND answers.status = 'STREAMING'
-            RETURNING answers.id
+    async with database.transaction() as connection:
+        rows = await connection.fetch(
+            """
+            WITH gained AS (
+                SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[]) AS gained (answer, first_seq, events)
+            ), alive AS (
+                UPDATE answers SET seen_at = clock_timestamp()
+                FROM gained WHERE answers.id = gained.answer AND answers.status = 'STREAMING'
+                RETURNING answers.id, answers.stop_asked
+            ), stored AS (
+                INSERT INTO answer_events (answer, first_seq, events)
+                SELECT gained.* FROM gained JOIN alive ON alive.id = gained.answer WHERE gained.events <> '[]'
+                ON CONFLICT (answer, first_seq) DO UPDATE SET events = excluded.events
+                WHERE jsonb_array_length(excluded.events) > jsonb_array_length(answer_events.events)
+            )
+            SELECT id::text, stop_asked FROM alive
+            """,
+            ids,
+            first_seqs,
+            events,
         )
-        INSERT INTO answer_events (answer, first_seq, events)
-        SELECT gained.* FROM gained JOIN alive ON alive.id = gained.answer WHERE gained.events <> '[]'
-        ON CONFLICT DO NOTHING
-        """,
-        ids,
-        first_seqs,
-        events,
-    )
+    return {row["id"]: row["stop_asked"] for row in rows}
+
+
+async def ask_to_stop(database: Database, *, id: str) -> None:
+    """Leave word for the owner of a running answer, wherever it is, to stop it."""
+    await database.execute("UPDATE answers SET stop_asked = true WHERE id = $1 AND status = 'STREAMING'", id)
 
 
 async def finish(

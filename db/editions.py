@@ -30,7 +30,7 @@ class ChapterRow:
 
     id: str
     position: int
-    language: str
+    language: str | None
     title: str
     path: str
     content: str
@@ -45,6 +45,7 @@ class PassageRow:
     id: uuid.UUID
     place: int
     chapter_id: str
+    title: str
     section: str
     anchor: str | None
     text: str
@@ -82,7 +83,7 @@ async def passages(database: Database, *, number: int) -> list[PassageRow]:
     """An edition's passages in reading order."""
     rows = await database.fetch(
         """
-        SELECT id, place, chapter_id, section, anchor, text, units, tokens, reviewed, vector_key
+        SELECT id, place, chapter_id, title, section, anchor, text, units, tokens, reviewed, vector_key
         FROM passages WHERE edition = $1 ORDER BY place
         """,
         number,
@@ -120,10 +121,13 @@ async def passage_ids(database: Database, *, number: int) -> set[uuid.UUID]:
 
 
 async def known_vectors(database: Database, *, model: str, keys: Iterable[bytes]) -> set[bytes]:
-    """Those of the keys that have a vector of this model already."""
-    rows = await database.fetch(
-        "SELECT key FROM vectors WHERE model = $1 AND key = ANY($2::bytea[])", model, list(keys)
-    )
+    """Those of the keys that have a vector of this model already. They count as new, so that no sweep takes them."""
+    async with database.transaction() as connection:
+        rows = await connection.fetch(
+            "UPDATE vectors SET stored_at = now() WHERE model = $1 AND key = ANY($2::bytea[]) RETURNING key",
+            model,
+            list(keys),
+        )
     return {row["key"] for row in rows}
 
 

@@ -190,10 +190,11 @@ class Membership:
         _flush(self._directory)
 
     def _choose_port(self) -> int:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port: int = probe.getsockname()[1]
         path = self._directory / "port"
+        # The port it had, if that is still free: then whoever used a server that was killed finds the new one.
+        before = path.read_text() if path.exists() else ""
+        port = _free_port(int(before)) if before.isdigit() else None
+        port = port or _free_port(0) or 0
         path.unlink(missing_ok=True)
         path.write_text(str(port))
         return port
@@ -237,6 +238,18 @@ class Membership:
         lines = self._log.read_text(errors="replace").splitlines()[-8:] if self._log.exists() else []
         text = "\n".join([f"The embedded PostgreSQL in {self._directory} cannot be used: {reason}", *lines])
         return EmbeddedPostgresFailed(f"{text}\n{advice}.")
+
+
+def _free_port(wanted: int) -> int | None:
+    """The wanted port, or any where that is 0; None where it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as PostgreSQL does: old connections do not count
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError:
+            return None
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _open_lock(path: Path) -> int:

@@ -6,7 +6,7 @@ and a codec would have to be set up again on every new connection. Use orjson wh
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -164,17 +164,6 @@ class Database:
         """Run a statement; its command tag, such as "UPDATE 1"."""
         async with self._connection() as connection:
             return await connection.execute(sql, *arguments)
-
-    async def executemany(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
-        """Run a statement for each row: all of them or none."""
-        async with self._connection() as connection:
-            await connection.executemany(sql, rows)
-
-    async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
-        """Add rows to a table the fast way: all of them or none. Returns how many."""
-        async with self._connection() as connection:
-            tag = await connection.copy_records_to_table(table, columns=columns, records=rows)
-        return int(tag.removeprefix("COPY "))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

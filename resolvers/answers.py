@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import strawberry
 
-from resolvers.context import Info
+from resolvers.context import Info, bad_user_input
 from services.answer import Answer, AnswerEvent, AnswerNotFound, InvalidInput
 
 
@@ -29,5 +29,7 @@ async def find(info: Info, id: strawberry.ID) -> Answer | None:
     return await info.context.services.answers.find(id)
 
 
-async def stop(info: Info, id: strawberry.ID) -> Answer | AnswerNotFound:
+async def stop(info: Info, id: strawberry.ID | None = None) -> Answer | AnswerNotFound:
+    if id is None:
+        raise bad_user_input("`id` is missing.")
     return await info.context.services.answers.stop(id)

@@ -7,17 +7,8 @@ from dataclasses import dataclass
 import strawberry
 from graphql import GraphQLError
 
-from services.answers import Answers, Leave
-from services.reading import Reading
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Everything a resolver may call."""
-
-    reading: Reading
-    answers: Answers
-
+from services.answers import Leave as Leave  # the transport says in it how a listener left
+from services.services import Services
 
 # One for each operation: the transport says in it how the listener left.
 LEAVE: ContextVar[Leave] = ContextVar("leave")

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
 
 import resolvers.answers
 import resolvers.book
@@ -49,6 +51,14 @@ class Subscription:
     )
 
 
-def build(extensions: Sequence[type[SchemaExtension]] = ()) -> strawberry.Schema:
+class Schema(strawberry.Schema):
+    """Strawberry's, without its own log: that repeats what masking logs, with tracebacks of callers' typing errors and
+    what readers wrote in them."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        pass
+
+
+def build(extensions: Sequence[type[SchemaExtension]] = ()) -> Schema:
     """The schema, with what the transport adds to each operation."""
-    return strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, extensions=list(extensions))
+    return Schema(query=Query, mutation=Mutation, subscription=Subscription, extensions=list(extensions))

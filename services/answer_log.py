@@ -26,7 +26,7 @@ class AnswerLog:
 
     async def follow(self, after: int = -1) -> AsyncGenerator[AnswerEvent, None]:
         """Events with `seq` above `after`: those that are there, then those that come, until the last."""
-        next_seq = after + 1
+        next_seq = max(after, -1) + 1
         while True:
             grown = self._grown  # taken before looking: what is appended from here on sets this one
             while next_seq < len(self.events):  # looked at each time: a slow listener is overtaken while it is at it

@@ -87,27 +87,33 @@ class Answers:
 
     async def follow(self, id: str, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent | AnswerNotFound, None]:
         """The events of an answer above `after`: resumed while it runs, replayed when it is over."""
-        running = self._running.get(id)
+        running = self._running.get(normal(id))
         if not running and not await self.find(id):
             yield AnswerNotFound()
             return
-        source = self._listen(running, after, leave) if running else self._journal.replay(id, after)
+        source = self._listen(running, after, leave) if running else self._journal.replay(normal(id), after)
         async with aclosing(source) as events:
             async for event in events:
                 yield event
 
     async def find(self, id: str) -> Answer | None:
         """An answer by its id, finished or not."""
-        if running := self._running.get(id):
+        if running := self._running.get(normal(id)):
             return running.draft.so_far()
-        return await self._journal.find(id) if is_uuid(id) else None
+        return await self._journal.find(normal(id)) if normal(id) else None
 
     async def stop(self, id: str) -> Answer | AnswerNotFound:
-        """End a running answer now; one that is over is returned as it is."""
-        if running := self._running.get(id):
+        """End a running answer now, whichever process writes it; one that is over is returned as it is."""
+        if running := self._running.get(normal(id)):
             running.end(AnswerStatus.STOPPED)
             await running.over.wait()
-        return await self.find(id) or AnswerNotFound()
+            return await self.find(id) or AnswerNotFound()
+        return (await self._journal.ask_to_stop(normal(id)) if normal(id) else None) or AnswerNotFound()
+
+    def end(self, id: str, ending: AnswerStatus) -> None:
+        """End a running answer of this process, if it is one."""
+        if running := self._running.get(id):
+            running.end(ending)
 
     async def close(self) -> None:
         """End all running answers INTERRUPTED, and store them."""
@@ -119,7 +125,7 @@ class Answers:
         if problem := invalid(question):
             return problem
         retrieved = await self._retriever.retrieve(question)
-        draft = Draft(new_answer(question, retrieved))
+        draft = Draft(new_answer(question, retrieved, self._writer.model))
         await self._journal.begin(draft.start, draft.log)
         draft.begin()
         running = Running(draft, asyncio.create_task(self._writer.write(draft, retrieved)))
@@ -130,16 +136,13 @@ class Answers:
         return running
 
     async def _own(self, running: Running) -> None:
-        """See the answer to its end, whatever that is. Stored first, shown after: who saw the end can read it."""
+        """See the answer to its end, whatever that is. Stored first, shown after, so that who saw the end can read it;
+        only while Postgres is away it is the other way round."""
         draft = running.draft
         await asyncio.wait([running.writing])
         verdict = ended(running)
         finished = draft.finished(verdict.status, verdict.reason)
-        try:
-            finished = AnswerFinished(finished.seq, await self._journal.finish(finished))
-        except Exception:
-            log.exception("the end of an answer was not stored", answer=draft.start.id)
-        draft.log.append(finished)
+        draft.log.append(AnswerFinished(finished.seq, await self._journal.finish(finished)))
         del self._running[draft.start.id]
         running.over.set()
 
@@ -175,7 +178,7 @@ def ended(running: Running) -> Verdict:
     return running.writing.result()
 
 
-def new_answer(question: str, retrieved: Retrieved) -> Answer:
+def new_answer(question: str, retrieved: Retrieved, model: str | None) -> Answer:
     """An answer that was asked for, with the passages it will be made of; for one to be declined, the nearest."""
     shown = retrieved.given if retrieved.answerable else retrieved.found[:NEAREST]
     return Answer(
@@ -185,7 +188,7 @@ def new_answer(question: str, retrieved: Retrieved) -> Answer:
         status=AnswerStatus.STREAMING,
         decline_reason=None,
         source=None,
-        model=None,
+        model=model,
         degraded=(),
         citations=(),
         passages=tuple(map(near, shown)),
@@ -206,12 +209,12 @@ def invalid(question: str) -> InvalidInput | None:
     return None
 
 
-def is_uuid(id: str) -> bool:
-    """True for the form that ids of answers have."""
+def normal(id: str) -> str:
+    """The one spelling of an id, or an empty one for what cannot be the id of an answer."""
     try:
-        return str(uuid.UUID(id)) == id.lower()
+        return str(uuid.UUID(id)) if len(id) == 36 else ""
     except ValueError:
-        return False
+        return ""
 
 
 @asynccontextmanager
@@ -220,7 +223,10 @@ async def open_answers(
 ) -> AsyncIterator[Answers]:
     """The service; when it is closed, what is still running ends INTERRUPTED."""
     answers = Answers(retriever, writer, journal, grace_seconds)
+    storing = asyncio.create_task(journal.keep_storing(answers.end))
     try:
         yield answers
     finally:
         await answers.close()
+        storing.cancel()
+        await asyncio.wait([storing])

@@ -46,7 +46,7 @@ class Site:
 
     def url(self, language: str | None, path: str, anchor: str | None = None) -> str:
         """The address of a page, or of a heading in it. The book's own language is None."""
-        docs = self.docs if language is None else self.translation.format(language=language)
+        docs = self.docs if language is None else self.translation.replace("{language}", language)
         return f"{docs}{path}#{anchor}" if anchor else f"{docs}{path}"
 
 
@@ -54,24 +54,21 @@ class Site:
 class Passage:
     """Some consecutive units of one section, small enough for the embedding model.
 
-    `text` is plain, for reading and searching. `units` are the smallest things that can be cited: a sentence, a table
-    row, a whole code block. `tokens` counts what the model is sent.
+    `title` says where it stands: "Chapter › Section", shortened where that is very long. `text` is plain, for reading
+    and searching. `units` are the smallest things that can be cited: a sentence, a table row, a whole code block.
+    `tokens` counts what the model is sent.
     """
 
     id: uuid.UUID
     chapter_id: str
     chapter_title: str
+    title: str
     section: str
     url: str
     text: str
     units: tuple[Span, ...]
     tokens: int
     reviewed: bool
-
-    @property
-    def title(self) -> str:
-        """Where it stands, in words: "Chapter › Section"."""
-        return f"{self.chapter_title} › {self.section}" if self.section != self.chapter_title else self.chapter_title
 
 
 @dataclass(frozen=True, slots=True)

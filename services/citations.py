@@ -45,6 +45,8 @@ def prove(cited: Cited, given: Sequence[Found], edition: Edition, *, offset: int
     The model's word is not taken for anything: indices may be out of range, and the text may be made up, shifted or
     stitched together. Units that do not follow each other in the chapter (items of a list) become a quotation each.
     """
+    if not all(isinstance(index, int) for index in (cited.source, cited.start, cited.end)):
+        return []
     if not 0 <= cited.source < len(given):
         return []
     found = given[cited.source]

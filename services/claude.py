@@ -5,7 +5,7 @@ Request and events: platform.claude.com, "Messages", "Search results", "Citation
 
 import asyncio
 import contextlib
-import json
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +18,9 @@ from services.models import Usage, charge, model
 FIRST_TOKEN_SECONDS = 4.0
 NEXT_TOKEN_SECONDS = 15.0
 ANSWER_SECONDS = 120.0
+CHARACTERS_PER_TOKEN = (
+    3  # of English, with the tokenizer of the 5.x models: the low end, so as not to charge too little
+)
 MAX_TOKENS = 1500  # five times the 250 that an answer takes: an answer cut at this limit counts as interrupted
 
 
@@ -74,14 +77,18 @@ class Call:
     model: str
     input_tokens: int = 0
     output_tokens: int = 0
+    characters: int = 0
+    counted: bool = False
     cited: list[Cited] = field(default_factory=list)
     reason: str | None = None
     stopped: bool = False
 
     @property
     def usage(self) -> Usage:
-        """What the call cost so far, by the provider's own count."""
-        return charge(self.model, input_tokens=self.input_tokens, output_tokens=self.output_tokens)
+        """What the call cost so far, by the provider's own count; if the stream ended before that came, by its text."""
+        said = math.ceil(self.characters / CHARACTERS_PER_TOKEN)
+        output = self.output_tokens if self.counted else max(self.output_tokens, said)
+        return charge(self.model, input_tokens=self.input_tokens, output_tokens=output)
 
 
 class Claude:
@@ -118,7 +125,8 @@ class Claude:
             yield Ended(call.reason if call.stopped else None)
         except TimeoutError:
             raise ClaudeFailed("Claude took too long.") from None
-        except (anthropic.AnthropicError, httpx2.HTTPError, json.JSONDecodeError, ValueError) as error:
+        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
+            # The last three are frames that are no JSON, or JSON that lacks what belongs in it.
             raise ClaudeFailed(f"{type(error).__name__}: {error}") from error
 
     async def _open(self, prompt: Prompt) -> anthropic.AsyncStream[RawMessageStreamEvent]:
@@ -161,6 +169,7 @@ def hear(event: RawMessageStreamEvent, call: Call) -> Sequence[Said | Cited]:
         case "content_block_delta" if event.delta.type == "text_delta":
             # Postgres takes neither NUL nor lone surrogates, and what is streamed must be what is stored.
             text = event.delta.text.replace("\0", "").encode("utf-8", "ignore").decode()
+            call.characters += len(text)
             return [Said(text)] if text else []
         case "content_block_delta" if event.delta.type == "citations_delta":
             place = event.delta.citation
@@ -173,7 +182,7 @@ def hear(event: RawMessageStreamEvent, call: Call) -> Sequence[Said | Cited]:
             return cited
         case "message_delta":
             call.reason = event.delta.stop_reason or call.reason
-            call.output_tokens = event.usage.output_tokens
+            call.output_tokens, call.counted = event.usage.output_tokens, True
         case "message_stop":
             call.stopped = True
         case _:

@@ -50,7 +50,6 @@ class Page:
     reviewed: bool
     unlisted: bool
     hides_title: bool
-    description: str | None
     first_line: int
     """Of the content, in the file, from 1."""
     partials: tuple[tuple[int, int], ...]
@@ -149,6 +148,13 @@ class _Reader:
 
     def _draft(self, file: PurePosixPath) -> _Draft | None:
         try:
+            return self._read(file)
+        except Exception as error:  # whatever one page does to the parser, the other pages are served
+            self._problem(file, 1, f"cannot be read ({type(error).__name__}: {error}); please report this page")
+            return None
+
+    def _read(self, file: PurePosixPath) -> _Draft | None:
+        try:
             front, content, first_line = self._content(file)
             if front.draft:
                 return None
@@ -171,7 +177,6 @@ class _Reader:
             reviewed=front.reviewed,
             unlisted=front.unlisted,
             hides_title=front.hide_title,
-            description=front.description,
             first_line=first_line,
             partials=inserted.ranges,
         )
@@ -287,7 +292,7 @@ def _read_category(text: str, extension: str) -> Category:
 def _json(text: str) -> dict[object, object]:
     try:
         values = json.loads(text or "{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
         raise FrontMatterError(line, "is not valid JSON") from error
     return values if isinstance(values, dict) else {}

@@ -1,10 +1,13 @@
 """The front matter of a page, read as Docusaurus reads it: YAML 1.2 scalars, numbers allowed where text is meant."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import NoReturn
 
 import yaml
+
+from services.text import is_text
 
 _CLOSING = "\n---"
 
@@ -44,8 +47,6 @@ class FrontMatter:
     id: str | None = None
     title: str | None = None
     slug: str | None = None
-    description: str | None = None
-    sidebar_label: str | None = None
     sidebar_position: float | None = None
     draft: bool = False
     hide_title: bool = False
@@ -67,8 +68,6 @@ class FrontMatter:
             id=fields.text("id"),
             title=fields.text("title"),
             slug=fields.text("slug"),
-            description=fields.text("description"),
-            sidebar_label=fields.text("sidebar_label"),
             sidebar_position=fields.number("sidebar_position"),
             draft=fields.flag("draft", False),
             hide_title=fields.flag("hide_title", False),
@@ -116,10 +115,12 @@ class _Fields:
 
     def text(self, name: str) -> str | None:
         value = self._values.get(name)
+        if isinstance(value, str) and not is_text(value):
+            self._refuse(name, "has characters that are not text; remove them")
         if value is None or isinstance(value, str):
             return value
         if isinstance(value, int | float) and not isinstance(value, bool):
-            return str(int(value)) if value == int(value) else str(value)
+            return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
         self._refuse(name, "must be text; put it in quotes")
 
     def number(self, name: str) -> float | None:

@@ -79,7 +79,7 @@ class Ingestion:
                 chapters=manuscript.chapters,
                 passages=manuscript.passages,
             )
-            await self._sweep(manuscript)
+            await self._sweep()
         return summary(manuscript, before[1] if before else set(), published)
 
     async def has_book(self) -> bool:
@@ -114,12 +114,12 @@ class Ingestion:
         vectors = await db.editions.vectors_by_key(self._database, model=manuscript.edition.model, keys=keys)
         await self._shared_index.upsert([Point(passage.id, vectors[passage.vector_key]) for passage in missing])
 
-    async def _sweep(self, manuscript: Manuscript) -> None:
+    async def _sweep(self) -> None:
         """Old editions go last: whatever fails before leaves a book that can be read."""
         await db.editions.sweep(self._database)
-        if self._shared_index:
-            current = {passage.id for passage in manuscript.passages}
-            await self._shared_index.delete((await self._shared_index.ids()) - current)
+        current = await self._current()  # not the one just published: another ingest may have published since
+        if self._shared_index and current:
+            await self._shared_index.delete((await self._shared_index.ids()) - current[1])
 
 
 def _advance(progress: Progress, before: int, total: int, done: int) -> None:
@@ -135,7 +135,7 @@ def read(path: Path, docs_path: str, embedder: Embedder) -> Manuscript:
     cuts = [piece for page in folder.pages for piece in cut(page, embedder.count_tokens)]
     passages = [passage_row(place, piece) for place, piece in enumerate(identified(cuts))]
     own = language("".join(page.content for page in folder.pages if page.language is None))
-    chapters = [chapter_row(page, own) for page in folder.pages]
+    chapters = [chapter_row(page) for page in folder.pages]
     digest = hashlib.sha256(
         orjson.dumps([FORMAT, embedder.fingerprint, chapters, [str(passage.id) for passage in passages]])
     )
@@ -184,6 +184,7 @@ def passage_row(place: int, identified_cut: tuple[uuid.UUID, Cut]) -> PassageRow
         id=id,
         place=place,
         chapter_id=piece.chapter_id,
+        title=piece.title,
         section=piece.section,
         anchor=piece.anchor,
         text=piece.text,
@@ -194,12 +195,12 @@ def passage_row(place: int, identified_cut: tuple[uuid.UUID, Cut]) -> PassageRow
     )
 
 
-def chapter_row(page: Page, own_language: str) -> ChapterRow:
+def chapter_row(page: Page) -> ChapterRow:
     """A page as it is stored."""
     return ChapterRow(
         id=page.id,
         position=page.position,
-        language=page.language or own_language,
+        language=page.language,
         title=page.title,
         path=page.path,
         content=page.content,

@@ -1,8 +1,7 @@
 """Answers in Postgres: what is left of one when its process is gone, and what other processes see of it."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 import orjson
@@ -18,11 +17,13 @@ from services.answer import (
     AnswerDelta,
     AnswerEvent,
     AnswerFinished,
+    AnswerSource,
     AnswerStatus,
 )
 from services.answer_log import AnswerLog
 
 STORE_SECONDS = 0.5  # what a crash may cost: the events of so long
+STOP_TRIES = 20  # of half a STORE_SECONDS each
 LOST_SECONDS = 5.0  # an owner that gave no sign of life for so long is gone
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ class Journal:
         self._database = database
         self._running: dict[str, AnswerLog] = {}
         self._stored: dict[str, int] = {}
+        self._late: list[AnswerFinished] = []
 
     async def begin(self, answer: Answer, events: AnswerLog) -> None:
         """Store a new answer, and from now on what its log gains."""
@@ -41,47 +43,76 @@ class Journal:
         self._running[answer.id], self._stored[answer.id] = events, 0
 
     async def finish(self, finished: AnswerFinished) -> Answer:
-        """Store the end of an answer. Returns it as it is stored: another process may have given this one up."""
+        """Store the end of an answer. Returns it as it is stored: another process may have given this one up.
+
+        While Postgres is away the end is kept, and stored as soon as it is back.
+        """
+        try:
+            return await self._finish(finished)
+        except Exception:
+            log.exception("the end of an answer is not stored yet", answer=finished.answer.id)
+            self._late.append(finished)
+            return finished.answer
+
+    async def _finish(self, finished: AnswerFinished) -> Answer:
         answer = finished.answer
-        events, stored = self._running.pop(answer.id), self._stored.pop(answer.id)
+        first = self._stored[answer.id]
         kept = await db.answers.finish(
             self._database,
             id=answer.id,
             status=answer.status,
             snapshot=encode(answer),
-            first_seq=stored,
-            events=encode([*events.events[stored:], finished]),
+            first_seq=first,
+            events=encode([*self._running[answer.id].events[first : finished.seq], finished]),
         )
-        return answer if kept else (await self.find(answer.id)) or answer
+        stored = answer if kept else await self.find(answer.id)
+        del self._running[answer.id], self._stored[answer.id]
+        return stored or answer
 
-    async def keep_storing(self) -> None:
-        """Store what the running logs gained, until cancelled."""
+    async def keep_storing(self, end: Callable[[str, AnswerStatus], None]) -> None:
+        """Store what the running logs gained, until cancelled. `end` is told which answers are to be ended, and how:
+        those that somebody asked to stop, and those that another process believed dead and ended."""
         while True:
             await asyncio.sleep(STORE_SECONDS)
             try:
-                await self.store()
+                for id, ending in (await self.store()).items():
+                    end(id, ending)
             except Exception:
                 log.exception("running answers were not stored; trying again")
 
-    async def store(self) -> None:
-        """Store what the running logs gained since the last time, in one statement."""
+    async def store(self) -> dict[str, AnswerStatus]:
+        """Store what the running logs gained since the last time, in one statement. Returns what is to be ended."""
+        while self._late:
+            await self._finish(self._late[0])
+            self._late.pop(0)
         batch = {
             id: (self._stored[id], len(events.events), encode(events.events[self._stored[id] :]))
             for id, events in self._running.items()
+            if not events.finished
         }
         if not batch:
-            return
-        await db.answers.store_events(
+            return {}
+        alive = await db.answers.store_events(
             self._database,
             ids=list(batch),
             first_seqs=[first for first, _, _ in batch.values()],
             events=[events for _, _, events in batch.values()],
         )
         for id, (_, upto, _) in batch.items():
-            if (
-                id in self._stored
-            ):  # it may have finished meanwhile; then the same events were stored twice, once ignored
+            if id in self._stored:
                 self._stored[id] = upto
+        given_up = {id: AnswerStatus.INTERRUPTED for id in batch if id in self._running and id not in alive}
+        return given_up | {id: AnswerStatus.STOPPED for id, stop_asked in alive.items() if stop_asked}
+
+    async def ask_to_stop(self, id: str) -> Answer | None:
+        """Have another process stop an answer, and wait until it did. Returns the answer as far as it is stored."""
+        await db.answers.ask_to_stop(self._database, id=id)
+        for _ in range(STOP_TRIES):
+            answer = await self.find(id)
+            if answer is None or answer.status != AnswerStatus.STREAMING:
+                break
+            await asyncio.sleep(STORE_SECONDS / 2)
+        return answer
 
     async def find(self, id: str) -> Answer | None:
         """An answer as far as it is stored."""
@@ -112,6 +143,7 @@ class Journal:
         """An answer whose process died ends INTERRUPTED with what was stored. Postgres decides who ends it."""
         if row.unseen_seconds < LOST_SECONDS:
             return False
+        await asyncio.sleep(2 * STORE_SECONDS)  # if it was Postgres that was away, a living owner shows itself by now
         events = await self._events(row.id)
         answer = replace(so_far(ANSWER.validate_json(row.snapshot), events), status=AnswerStatus.INTERRUPTED)
         return await db.answers.finish(
@@ -132,9 +164,12 @@ class Journal:
 
 def so_far(answer: Answer, events: list[AnswerEvent]) -> Answer:
     """A running answer with what its stored events add to it."""
+    text = "".join(event.text for event in events if isinstance(event, AnswerDelta))
     return replace(
         answer,
-        text="".join(event.text for event in events if isinstance(event, AnswerDelta)),
+        text=text,
+        source=AnswerSource.MODEL if text else None,  # the other sources say all at once
+        model=answer.model if text else None,
         citations=tuple(event.citation for event in events if isinstance(event, AnswerCited)),
     )
 
@@ -142,15 +177,3 @@ def so_far(answer: Answer, events: list[AnswerEvent]) -> Answer:
 def encode(value: Answer | list[AnswerEvent]) -> str:
     """JSON as Postgres takes it."""
     return orjson.dumps(value).decode()
-
-
-@contextlib.asynccontextmanager
-async def open_journal(database: Database) -> AsyncIterator[Journal]:
-    """A journal that stores in the background until it is closed."""
-    journal = Journal(database)
-    storing = asyncio.create_task(journal.keep_storing())
-    try:
-        yield journal
-    finally:
-        storing.cancel()
-        await asyncio.wait([storing])

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import structlog
 
 import db.editions
-from db.editions import ChapterRow, PassageRow
-from db.postgres import Database
-from db.vectors import Point, VectorIndex
+from db.editions import ChapterRow, EditionRow, PassageRow
+from db.postgres import Database, DatabaseUnavailable
+from db.vectors import IndexUnavailable, Point, VectorIndex
 from services.book import Chapter, Edition, Passage, Section, Site, Span
 from services.lexical import Lexicon
 
@@ -53,8 +53,7 @@ class Library:
             return self._open
         async with self._opening:  # one check, and one load, for all who wait
             if not self._open or time.monotonic() - self._checked >= FRESH_SECONDS:
-                await self._follow()
-                self._checked = time.monotonic()
+                await self._look()
         if not self._open:
             raise NoBook("The book is empty: run `footnote ingest PATH` with your docs folder.")
         return self._open
@@ -63,9 +62,15 @@ class Library:
         """The current edition's chapters and passages. Raises NoBook."""
         return (await self.open()).edition
 
-    async def refresh(self) -> None:
-        """Look for a newer edition at the next request, however fresh this one is."""
-        self._checked = -FRESH_SECONDS
+    async def _look(self) -> None:
+        """Follow Postgres; while it or the index is away, the edition in memory goes on being served."""
+        try:
+            await self._follow()
+        except (DatabaseUnavailable, IndexUnavailable) as away:
+            if not self._open:
+                raise
+            log.warning("cannot look for a newer edition", reason=str(away))
+        self._checked = time.monotonic()
 
     async def _follow(self) -> None:
         number = await db.editions.current(self._database)
@@ -91,31 +96,33 @@ class Library:
         row = await db.editions.edition(self._database, number=number)
         if row is None:
             return None
-        chapters = {
-            stored.id: chapter(stored, self._site, row.language)
-            for stored in await db.editions.chapters(self._database, number=number)
-        }
-        passages = {
-            stored.id: passage(stored, chapters[stored.chapter_id])
-            for stored in await db.editions.passages(self._database, number=number)
-        }
-        return Edition(
-            number=number,
-            version=row.version,
-            title=row.title,
-            language=row.language,
-            model=row.model,
-            chapters=tuple(chapters.values()),
-            passages=passages,
-        )
+        chapters = await db.editions.chapters(self._database, number=number)
+        passages = await db.editions.passages(self._database, number=number)
+        return await asyncio.to_thread(edition_of, number, row, chapters, passages, self._site)
+
+
+def edition_of(
+    number: int, row: EditionRow, chapter_rows: list[ChapterRow], passage_rows: list[PassageRow], site: Site
+) -> Edition:
+    """A stored edition as a value."""
+    chapters = {stored.id: chapter(stored, site, row.language) for stored in chapter_rows}
+    return Edition(
+        number=number,
+        version=row.version,
+        title=row.title,
+        language=row.language,
+        model=row.model,
+        chapters=tuple(chapters.values()),
+        passages={stored.id: passage(stored, chapters[stored.chapter_id]) for stored in passage_rows},
+    )
 
 
 def chapter(row: ChapterRow, site: Site, own_language: str) -> Chapter:
     """A stored chapter with its addresses."""
-    language = None if row.language == own_language else row.language
+    language = row.language
     return Chapter(
         id=row.id,
-        language=row.language,
+        language=language or own_language,
         title=row.title,
         position=row.position,
         url=site.url(language, row.path),
@@ -134,6 +141,7 @@ def passage(row: PassageRow, chapter: Chapter) -> Passage:
         id=row.id,
         chapter_id=chapter.id,
         chapter_title=chapter.title,
+        title=row.title,
         section=row.section,
         url=f"{chapter.url}#{row.anchor}" if row.anchor else chapter.url,
         text=row.text,

@@ -48,7 +48,10 @@ class _Book:
 
     def _broken(self, page: Page, target: str) -> str | None:
         """What is wrong with a link, or None."""
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError:
+            return f"links to {target}, which is no address"
         if parts.scheme or parts.netloc:
             return None
         if not parts.path:

@@ -18,6 +18,7 @@ class Cut:
     """A passage cut from a page. `source` holds the text of each unit, `embedded` what its vector stands for."""
 
     chapter_id: str
+    title: str
     section: str
     anchor: str | None
     text: str
@@ -50,6 +51,7 @@ def cut(page: Page, count: CountTokens) -> Iterator[Cut]:
             units = tuple(unit for piece in packed for unit in piece.units)
             yield Cut(
                 chapter_id=page.id,
+                title=title,
                 section=name,
                 anchor=section.anchor if section else None,
                 text=text,

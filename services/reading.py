@@ -1,8 +1,10 @@
 """Reading and searching the book."""
 
+from db.postgres import DatabaseUnavailable
+from db.vectors import IndexUnavailable
 from services.answer import NearPassage, near
 from services.book import Chapter, Edition
-from services.library import Library
+from services.library import Library, NoBook
 from services.retrieval import Retriever
 
 
@@ -12,6 +14,14 @@ class Reading:
     def __init__(self, library: Library, retriever: Retriever) -> None:
         self._library = library
         self._retriever = retriever
+
+    async def missing(self) -> str | None:
+        """What questions cannot be answered without, in a sentence, or None."""
+        try:
+            await self._library.edition()
+        except (NoBook, DatabaseUnavailable, IndexUnavailable) as missing:
+            return str(missing)
+        return None
 
     async def book(self) -> Edition:
         """The current edition."""

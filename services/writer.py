@@ -31,6 +31,7 @@ class Writer:
     def __init__(self, claude: Claude | None, rules: str) -> None:
         self._claude = claude
         self._rules = rules
+        self.model = claude.model if claude else None
 
     async def write(self, draft: Draft, retrieved: Retrieved) -> Verdict:
         """Write the answer to its end."""
@@ -44,6 +45,7 @@ class Writer:
                 log.warning("Claude failed", reason=str(failure), said=len(draft.text))
                 if draft.text:
                     return Verdict(AnswerStatus.INTERRUPTED)
+                draft.degraded.append(Degradation.PROVIDER)
         return quote(draft, retrieved)
 
     async def _ask_claude(self, claude: Claude, draft: Draft, retrieved: Retrieved) -> Verdict:
@@ -86,7 +88,6 @@ def judge(draft: Draft, reason: str | None) -> Verdict:
 def quote(draft: Draft, retrieved: Retrieved) -> Verdict:
     """Answer with the best passages themselves, each with its citation."""
     draft.source = AnswerSource.PASSAGES
-    draft.degraded.append(Degradation.PROVIDER)
     for quotation in quotations(draft.start.question, retrieved):
         draft.say(quotation.text)
         draft.cite(prove(quotation.cited, retrieved.given, retrieved.book.edition, offset=draft.offset))
@@ -97,7 +98,7 @@ def prompt(rules: str, question: str, retrieved: Retrieved) -> Prompt:
     """What Claude is told: the rules, the passages as data, the question."""
     edition = retrieved.book.edition
     return Prompt(
-        system=rules.format(title=edition.title, decline=DECLINE),
+        system=rules.format(decline=DECLINE),
         question=question,
         sources=tuple(
             Source(found.passage.title, found.passage.url, tuple(sent_units(found, edition)))
@@ -107,5 +108,5 @@ def prompt(rules: str, question: str, retrieved: Retrieved) -> Prompt:
 
 
 def read_rules() -> str:
-    """The rules of answering, with places for the book's title and the sentence that declines."""
+    """The rules of answering, with a place for the sentence that declines."""
     return importlib.resources.files("services").joinpath("prompts/answer.md").read_text("utf-8")

@@ -324,6 +324,17 @@ async def test_stop_closes_claudes_stream_and_keeps_what_was_said(served: Served
     assert (await ask(served.url, STOP, id=id))["stopAnswer"] == stopped
 
 
+async def test_what_was_said_before_a_stop_is_charged(served: Served, claude: ScriptedClaude) -> None:
+    claude.script(Say("word " * 300), Stall())
+    async with socket(served.url) as opened:
+        results = opened.results(await opened.start(ASK, question=WICK))
+        id = (await anext(results))["data"]["ask"]["answerId"]
+        while len((await ask(served.url, ANSWER, id=id))["answer"]["text"]) < 1500:
+            await next_text(results)
+        usage = (await ask(served.url, STOP, id=id.upper()))["stopAnswer"]["usage"]
+    assert usage["outputTokens"] == 500
+
+
 async def test_a_dead_socket_gets_the_grace_time(served: Served, claude: ScriptedClaude) -> None:
     claude.script(Say("Every four"), Stall())
     async with socket(served.url) as opened:

@@ -43,7 +43,7 @@ def found_passages(folder: Path) -> Iterator[tuple[Found, Edition]]:
 
 
 def passage(units: tuple[Span, ...], chapter: Chapter) -> Passage:
-    return Passage(uuid.uuid4(), chapter.id, chapter.title, "", chapter.url, "", units, 0, True)
+    return Passage(uuid.uuid4(), chapter.id, chapter.title, "", "", chapter.url, "", units, 0, True)
 
 
 @pytest.mark.parametrize("folder", BOOKS, ids=lambda folder: folder.parent.name + "/" + folder.name)

@@ -14,8 +14,8 @@ MAY_IMPORT = {
     "services": {"services", "db"},
     "resolvers": {"resolvers", "services"},
     "schema": {"schema", "resolvers", "services"},
-    "transport": {"transport", "schema", "resolvers", "services"},
-    "bootstrap": {"settings", "services", "db", "resolvers"},
+    "transport": {"transport", "schema", "resolvers"},
+    "bootstrap": {"settings", "services", "db"},
     "app": {"bootstrap", "transport", "resolvers", "schema", "services", "settings"},
     "cli": {"settings", "bootstrap", "app", "schema", "services", "db"},
 }

@@ -26,9 +26,8 @@ from strawberry.subscriptions import (
     MULTIPART_SUBSCRIPTION_PROTOCOL,
 )
 
-from resolvers.context import LEAVE, Context
-from services.answers import Leave
-from transport.sockets import SocketHandler
+from resolvers.context import LEAVE, Context, Leave
+from transport.sockets import SocketAdapter, SocketHandler
 from transport.streams import EventStream
 
 INIT_SECONDS = 5
@@ -39,6 +38,7 @@ class Endpoint(GraphQL[Context, None]):
     """GraphQL over HTTP (POST, and GET for queries), SSE, multipart and graphql-transport-ws."""
 
     graphql_transport_ws_handler_class = SocketHandler
+    websocket_adapter_class = SocketAdapter
     stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {
         **GraphQL.stream_transport_classes_by_protocol,
         GRAPHQL_SSE_PROTOCOL: EventStream,
@@ -73,7 +73,8 @@ class Endpoint(GraphQL[Context, None]):
         except ClientDisconnect:
             return
         except HTTPException as refused:
-            response = PlainTextResponse(refused.reason, status_code=refused.status_code)
+            reason = refused.reason.encode(errors="replace").decode()  # it may quote a lone surrogate back
+            response = PlainTextResponse(reason, status_code=refused.status_code)
         await response(scope, receive, send)
 
     async def _unless_left(self, request: Request, receive: Receive) -> Response:
@@ -99,10 +100,13 @@ class Endpoint(GraphQL[Context, None]):
             data = await super().parse_http_body(request)
         except AttributeError:  # JSON, but no object: null, a number, a string
             raise HTTPException(400, "The request is not a JSON object") from None
+        if isinstance(data, list):
+            return data
+        if streams(data):
+            refuse_unless_streamable(request.method, data.protocol)
+            return data
         takes_json = "application/json" in request.headers.get("accept", "").lower()
-        if isinstance(data, GraphQLRequestData) and data.protocol != "http" and takes_json and not streams(data):
-            return replace(data, protocol="http")
-        return data
+        return replace(data, protocol="http") if takes_json else data
 
     def decode_json(self, data: str | bytes) -> object:
         # Not orjson: it refuses a lone surrogate together with the whole message, and with it the whole socket.
@@ -116,6 +120,14 @@ class Endpoint(GraphQL[Context, None]):
             return orjson.dumps(data).decode()  # text: bytes would go out as binary frames
         except orjson.JSONEncodeError:  # an error that quotes a lone surrogate back
             return json.dumps(data)
+
+
+def refuse_unless_streamable(method: str, protocol: str) -> None:
+    """Raises HTTPException for a subscription that came in a way in which it cannot, or must not, be answered."""
+    if method == "GET":  # which a page of any site can make a browser send, and asking costs money
+        raise HTTPException(405, "A subscription goes by POST")
+    if protocol == "http":
+        raise HTTPException(400, "A subscription needs `Accept: text/event-stream`, or a socket")
 
 
 def streams(data: GraphQLRequestData) -> bool:

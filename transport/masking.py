@@ -2,14 +2,17 @@
 
 import structlog
 from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
 from strawberry.extensions import MaskErrors
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
+ON_PURPOSE = (GraphQLError, CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
 log = structlog.get_logger()
 
 
 def is_accident(error: GraphQLError) -> bool:
     """True for what no code raised on purpose. Refusals are GraphQL errors, as are those of parsing and validation."""
-    return error.original_error is not None and not isinstance(error.original_error, GraphQLError)
+    return error.original_error is not None and not isinstance(error.original_error, ON_PURPOSE)
 
 
 class Masking(MaskErrors):

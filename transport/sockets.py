@@ -1,13 +1,21 @@
 """The graphql-transport-ws protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md"""
 
+from collections.abc import Mapping
+
+from graphql import GraphQLError
+from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
 )
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import CompleteMessage, Message
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    CompleteMessage,
+    ErrorMessage,
+    Message,
+    SubscribeMessage,
+)
 
-from resolvers.context import LEAVE, Context
-from services.answers import Leave
+from resolvers.context import LEAVE, Context, Leave
 
 REASON_BYTES = 123  # RFC 6455, section 5.5: a close frame has room for no more
 
@@ -40,6 +48,34 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         except (TypeError, AttributeError):
             await self.handle_invalid_message("Failed to parse message")
 
-    async def handle_invalid_message(self, error_message: str) -> None:
-        shortened = error_message.encode()[:REASON_BYTES].decode("utf-8", "ignore")
-        await super().handle_invalid_message(shortened)
+    async def handle_subscribe(self, message: SubscribeMessage) -> None:
+        """What the operation lacks is told to that operation; the socket and the others on it live on."""
+        payload = message["payload"]
+        if self.connection_acknowledged and (wrong := wrong_payload(payload)):
+            error: ErrorMessage = {"type": "error", "id": message["id"], "payload": [GraphQLError(wrong).formatted]}
+            await self.send_message(error)
+            return
+        await super().handle_subscribe(message)
+
+    @staticmethod
+    def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
+        return None  # Strawberry would close the socket for a syntax error; the protocol has a message for it
+
+
+def wrong_payload(payload: Mapping[str, object]) -> str | None:
+    """What is wrong with an operation before it is read."""
+    if not isinstance(payload["query"], str):
+        return "`query` must be a string."
+    if not isinstance(payload.get("variables"), dict | None):
+        return "`variables` must be an object."
+    if not isinstance(payload.get("operationName"), str | None):
+        return "`operationName` must be a string."
+    return None
+
+
+class SocketAdapter(ASGIWebSocketAdapter):
+    """Strawberry's adapter, with reasons that fit into a close frame: a longer one ends in 1006 and a traceback."""
+
+    async def close(self, code: int, reason: str) -> None:
+        shortened = reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
+        await super().close(code, shortened)

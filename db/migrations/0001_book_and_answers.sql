@@ -18,7 +18,7 @@ CREATE TABLE chapters (
     edition bigint NOT NULL REFERENCES editions ON DELETE CASCADE,
     id text NOT NULL,
     position integer NOT NULL,
-    language text NOT NULL,
+    language text, -- of a translation; null for the book's own
     title text NOT NULL,
     path text NOT NULL,
     content text NOT NULL,
@@ -41,6 +41,7 @@ CREATE TABLE passages (
     id uuid NOT NULL,
     place integer NOT NULL,
     chapter_id text NOT NULL,
+    title text NOT NULL,
     section text NOT NULL,
     anchor text,
     text text NOT NULL,
@@ -60,7 +61,9 @@ CREATE TABLE answers (
     snapshot jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     -- The owner's sign of life while the answer is running.
-    seen_at timestamptz NOT NULL DEFAULT now()
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    -- Set by another process; the owner reads it with its next sign of life.
+    stop_asked boolean NOT NULL DEFAULT false
 );
 CREATE INDEX answers_running ON answers (seen_at) WHERE status = 'STREAMING';
 

@@ -192,16 +192,3 @@ async def test_a_thousand_cancelled_calls_leave_the_pool_whole(database: Databas
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
     assert await asyncio.gather(*(database.fetchval("SELECT 1") for _ in range(20))) == [1] * 20
-
-
-async def test_many_rows_are_stored_by_copy_or_one_by_one(database: Database) -> None:
-    assert await database.copy("notes", ["id", "body"], [(1, '{"a": "ü"}'), (2, None)]) == 2
-    await database.executemany("INSERT INTO notes VALUES ($1, $2)", [(3, "[]"), (4, "null")])
-    rows = await database.fetch("SELECT id, body FROM notes ORDER BY id")
-    assert [tuple(row) for row in rows] == [(1, '{"a": "ü"}'), (2, None), (3, "[]"), (4, "null")]
-
-
-async def test_many_rows_are_stored_all_or_none(database: Database) -> None:
-    with pytest.raises(asyncpg.UniqueViolationError):
-        await database.executemany("INSERT INTO notes VALUES ($1)", [(1,), (2,), (1,)])
-    assert await database.fetchrow("SELECT id FROM notes") is None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from db.postgres import Database, pool
 from services.answer import Answer, AnswerDelta, AnswerEvent, AnswerFinished, AnswerStatus
 from services.draft import Draft
-from services.journal import Journal, open_journal
+from services.journal import Journal
 from services.models import Usage
 
 ID = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
@@ -43,6 +44,15 @@ def new_draft() -> Draft:
     return draft
 
 
+@asynccontextmanager
+async def storing(journal: Journal) -> AsyncIterator[Journal]:
+    """A journal that stores in the background, and ends nothing."""
+    task = asyncio.create_task(journal.keep_storing(lambda id, ending: None))
+    yield journal
+    task.cancel()
+    await asyncio.wait([task])
+
+
 async def replayed(journal: Journal, after: int = -1) -> list[AnswerEvent]:
     return [event async for event in journal.replay(ID, after)]
 
@@ -58,7 +68,7 @@ async def test_an_answer_that_was_never_begun_is_not_found(database: Database) -
 
 async def test_what_a_dead_process_stored_ends_interrupted(database: Database) -> None:
     draft = new_draft()
-    async with open_journal(database) as dying:
+    async with storing(Journal(database)) as dying:
         await dying.begin(draft.start, draft.log)
         draft.say("Forty ")
         await asyncio.sleep(0.7)
@@ -89,9 +99,55 @@ async def test_an_owner_that_was_given_up_accepts_the_verdict(database: Database
     assert kept.status == AnswerStatus.INTERRUPTED
 
 
+async def test_an_owner_learns_that_it_was_given_up_or_is_to_stop(database: Database) -> None:
+    draft, owner = new_draft(), Journal(database)
+    await owner.begin(draft.start, draft.log)
+    asking = asyncio.create_task(Journal(database).ask_to_stop(ID))
+    await asyncio.sleep(0.1)
+    assert await owner.store() == {ID: AnswerStatus.STOPPED}
+    await owner.finish(draft.finished(AnswerStatus.STOPPED))
+    stopped = await asking
+    assert stopped
+    assert stopped.status == AnswerStatus.STOPPED
+
+
+async def test_an_owner_learns_that_it_was_believed_dead(database: Database) -> None:
+    draft, owner = new_draft(), Journal(database)
+    await owner.begin(draft.start, draft.log)
+    await stop_giving_signs_of_life(database)
+    await replayed(Journal(database))
+    assert await owner.store() == {ID: AnswerStatus.INTERRUPTED}
+
+
+async def test_a_store_whose_acknowledgement_was_lost_loses_nothing(database: Database) -> None:
+    draft, owner = new_draft(), Journal(database)
+    await owner.begin(draft.start, draft.log)
+    draft.say("Forty ")
+    await owner.store()
+    owner._stored[ID] = 0  # as if the answer to that had not arrived
+    draft.say("metres ")
+    await owner.store()
+    draft.say("high.")
+    await owner.finish(draft.finished(AnswerStatus.COMPLETE))
+    assert [event.seq for event in await replayed(owner)] == list(range(5))
+
+
+async def test_an_end_that_could_not_be_stored_is_stored_later(database: Database) -> None:
+    draft, owner = new_draft(), Journal(database)
+    await owner.begin(draft.start, draft.log)
+    draft.say("Forty metres.")
+    await database.execute("ALTER TABLE answers RENAME TO away")
+    finished = draft.finished(AnswerStatus.COMPLETE)
+    assert await owner.finish(finished) == finished.answer
+    draft.log.append(finished)
+    await database.execute("ALTER TABLE away RENAME TO answers")
+    await owner.store()
+    assert await owner.find(ID) == finished.answer
+
+
 async def test_another_process_follows_an_answer_as_it_is_stored(database: Database) -> None:
     draft = new_draft()
-    async with open_journal(database) as owner:
+    async with storing(Journal(database)) as owner:
         await owner.begin(draft.start, draft.log)
         following = asyncio.create_task(replayed(Journal(database)))
         for word in ("Forty ", "metres ", "high."):

@@ -1,8 +1,11 @@
 """GraphQL over HTTP and over server-sent events."""
 
+import json
+
 import httpx
 import pytest
 
+from tests.claude import ScriptedClaude
 from tests.client import ASK
 from tests.serving import Served
 
@@ -28,6 +31,28 @@ async def test_a_form_is_refused(served: Served) -> None:
 async def test_a_mutation_by_get_is_refused(served: Served) -> None:
     mutation = 'mutation { stopAnswer(id: "1") { __typename } }'
     response = await request(served, "GET", params={"query": mutation})
+    assert response.status_code == 400
+
+
+async def test_a_subscription_by_get_is_refused(served: Served, claude: ScriptedClaude) -> None:
+    subscription = 'subscription { ask(input: {question: "How often is the wick trimmed?"}) { __typename } }'
+    response = await request(
+        served, "GET", params={"query": subscription}, headers={"accept": "text/event-stream", "origin": "http://evil"}
+    )
+    assert response.status_code == 405
+    assert claude.calls == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"query": "{ book { title } }", "operationName": "\ud800"},
+        {"query": "{ book { title } }", "operationName": "other"},
+        {"query": 'subscription { ask(input: {question: "a"}) { __typename } }'},
+    ],
+)
+async def test_what_cannot_be_run_is_the_callers_mistake(served: Served, body: dict[str, str]) -> None:
+    response = await request(served, "POST", content=json.dumps(body), headers=JSON)
     assert response.status_code == 400
 
 

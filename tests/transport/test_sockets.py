@@ -5,7 +5,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin, Subprotocol
 
-from tests.client import ASK, events, socket
+from tests.claude import Say, ScriptedClaude, Stall
+from tests.client import ASK, ASK_AND_WAIT, ask, event_stream, events, socket
 from tests.serving import Served
 
 WICK = "How often is the wick trimmed?"
@@ -51,6 +52,7 @@ async def test_an_operation_before_the_handshake_is_refused(served: Served) -> N
         '{"type": "' + "x" * 500 + '"}',
         '{"type": "subscribe"}',
         '{"type": "subscribe", "id": "1", "payload": 5}',
+        '{"type": "\\ud800"}',
         '{"type": "subscribe", "id": [], "payload": {"query": "{ a }"}}',
         "9" * 5000,
         b"binary",
@@ -96,8 +98,46 @@ async def test_an_id_can_be_used_again_after_complete(served: Served) -> None:
 
 
 async def test_answers_are_the_same_over_every_transport(served: Served) -> None:
-    told = [(await events(served.url, WICK))[-1]["answer"]["citations"] for _ in range(2)]
-    assert told[0] == told[1]
+    async with event_stream(served.url, ASK, question=WICK) as results:
+        streamed = [result["data"]["ask"] async for result in results][-1]["answer"]["citations"]
+    waited = (await ask(served.url, ASK_AND_WAIT, question=WICK))["ask"]["citations"]
+    assert (await events(served.url, WICK))[-1]["answer"]["citations"] == streamed == waited != []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"query": "{ book { title"},
+        {"query": "x" * 500},
+        {"query": None},
+        {"query": 5},
+        {"query": "{ book { title } }", "variables": []},
+        {"query": "{ book { title } }", "operationName": 5},
+        {"query": "{ book { title } }", "operationName": "other"},
+        {"query": "fragment a on Book { title }"},
+    ],
+)
+async def test_an_operation_that_cannot_be_run_is_told_so_and_the_socket_lives_on(
+    served: Served, payload: dict[str, object]
+) -> None:
+    async with socket(served.url) as opened:
+        await opened.send({"type": "subscribe", "id": "wrong", "payload": payload})
+        message = await opened.receive()
+        assert (message["type"], message["id"]) == ("error", "wrong")
+        assert "INTERNAL" not in str(message)
+        await opened.send({"type": "ping"})
+        assert await opened.receive() == {"type": "pong"}
+
+
+async def test_an_id_that_is_in_use_closes_with_its_code_however_long_it_is(
+    served: Served, claude: ScriptedClaude
+) -> None:
+    claude.script(Say("Every"), Stall())
+    async with socket(served.url) as opened:
+        for _ in range(2):
+            subscribe = {"query": ASK, "variables": {"question": WICK}}
+            await opened.send({"type": "subscribe", "id": "long" * 100, "payload": subscribe})
+        assert await close_code(opened.connection) == 4409
 
 
 async def close_code(connection: ClientConnection) -> int | None:
