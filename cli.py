@@ -284,7 +284,7 @@ def set_up_logs(settings: Settings) -> None:
         structlog.processors.JSONRenderer()
         if production
         else structlog.dev.ConsoleRenderer(
-            exception_formatter=structlog.dev.plain_traceback  # the rich one shows variables, and with them what readers wrote
+            exception_formatter=structlog.dev.plain_traceback  # the rich one shows variables: what readers wrote
         )
     )
     level = logging.INFO if production else logging.WARNING
