@@ -1,9 +1,11 @@
 """The one place where things are made: opened in order, closed in reverse, by one context manager."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from db.embedded_postgres import embedded_postgres
 from db.migrate import migrate
@@ -12,13 +14,14 @@ from db.vectors import EmbeddedIndex, VectorIndex
 from services.answers import open_answers
 from services.book import Site
 from services.claude import Claude, open_claude
-from services.embedding import Embedder
+from services.cohere import CohereEmbedder
+from services.embedding import Embedder, Embeds, token_counter
 from services.ingestion import Ingestion
 from services.journal import Journal
 from services.library import Library
 from services.model_export import prepared_model
 from services.reading import Reading
-from services.retrieval import Retriever, Weights
+from services.retrieval import Retriever
 from services.services import Services
 from services.writer import Writer, read_rules
 from settings import Settings
@@ -35,7 +38,7 @@ class Stores:
     """What keeps the book: enough to ingest one."""
 
     database: Database
-    embedder: Embedder
+    embedder: Embeds
     ingestion: Ingestion
     shared_index: VectorIndex | None
 
@@ -63,7 +66,7 @@ async def open_stores(settings: Settings, say: Say = silent) -> AsyncIterator[St
         database = Database(await opened.enter_async_context(pool(url)))
         await migrate(settings.database_direct_url or url)
         model = await prepared_model(settings.data_dir / "models", settings.embedding_model or None, say)
-        embedder = await Embedder.open(model, threads=os.cpu_count() or 1)
+        embedder = await open_embedder(settings, model)
         opened.push_async_callback(embedder.close)
         shared = server_index(settings, embedder) if settings.qdrant_url else None
         if shared:
@@ -83,7 +86,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             opened.push_async_callback(index.close)
             await index.open()
         library = Library(stores.database, index, Site(settings.book_url, settings.translation_url))
-        retriever = Retriever(library, stores.embedder, index, Weights())
+        retriever = Retriever(library, stores.embedder, index, settings.retrieval_gate)
         claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
         answers = await opened.enter_async_context(
             open_answers(
@@ -106,7 +109,20 @@ def claude_of(settings: Settings) -> AbstractAsyncContextManager[Claude]:
     )
 
 
-def server_index(settings: Settings, embedder: Embedder) -> VectorIndex:
+async def open_embedder(settings: Settings, model: Path) -> Embeds:
+    """Cohere's multilingual embeddings with a key for them; else the prepared model."""
+    key = settings.cohere_api_key.get_secret_value()
+    if not key:
+        return await Embedder.open(model, threads=os.cpu_count() or 1)
+    return await CohereEmbedder.open(
+        api_key=key,
+        base_url=settings.cohere_base_url,
+        model=settings.cohere_model,
+        count_tokens=await asyncio.to_thread(token_counter, model),  # passages stay the same, whoever embeds them
+    )
+
+
+def server_index(settings: Settings, embedder: Embeds) -> VectorIndex:
     """The Qdrant server's collection for this model: vectors of two models never share one."""
     from db.vectors_server import ServerIndex  # 1.7 s and 70 MB, which the embedded default does not pay
 

@@ -26,9 +26,12 @@ from db.migrate import migrate as run_migrations
 from db.postgres import BadDatabaseUrl, DatabaseUnavailable
 from db.vectors import IndexInUse, IndexMismatch, IndexUnavailable
 from services.book import Edition
+from services.cohere_api import CohereMissing
 from services.docusaurus import BookNotFound, Problem
-from services.ingestion import Summary, book
+from services.embedding import EmbedderUnavailable
+from services.ingestion import Summary
 from services.library import NoBook
+from services.manuscript import book
 from services.model_export import ModelError
 from settings import Settings, SettingsInvalid, read_settings
 
@@ -39,8 +42,10 @@ Result = TypeVar("Result")
 EXPECTED = (
     BadDatabaseUrl,
     BookNotFound,
+    CohereMissing,
     DatabaseUnavailable,
     EmbeddedPostgresFailed,
+    EmbedderUnavailable,
     IndexInUse,
     IndexMismatch,
     IndexUnavailable,
@@ -160,9 +165,9 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
 async def read_book(settings: Settings, stores: Stores) -> None:
     """Ingest BOOK_PATH. A default that was not asked for never replaces a book that is there already."""
     asked_for = "book_path" in settings.model_fields_set
-    if not asked_for and await stores.ingestion.has_book():
-        return
     with progress_bars() as progress:
+        if not asked_for and await stores.ingestion.adopt(progress):
+            return
         summary = await stores.ingestion.ingest(settings.book_path, progress)
     report(summary)
 

@@ -54,6 +54,11 @@ class Settings(BaseSettings):
         description="the same for translations, with {language} in it; empty: {language} before BOOK_URL's last part",
     )
 
+    retrieval_gate: float | None = Field(
+        None,
+        description="least score of an answerable question; empty: the book's own, set by footnote eval --calibrate",
+    )
+
     allowed_origins: str = Field(
         "http://localhost:3000", description="browsers' origins for CORS and WebSocket, comma-separated"
     )

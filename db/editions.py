@@ -1,7 +1,7 @@
 """The book's editions: whole immutable versions, one of which is current."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -11,17 +11,19 @@ import orjson
 from db.postgres import Connection, Database
 
 Vector = npt.NDArray[np.float32]
+READ_TOGETHER = 4000  # vectors, about 6 MB
 PUBLISH_SECONDS = 60.0  # for each table of a book
 
 
 @dataclass(frozen=True, slots=True)
 class EditionRow:
-    """One version of the book. `model` names the embedding model of its vectors."""
+    """One version of the book. `model` names the embedding model of its vectors; `settings` are those of its search."""
 
     version: str
     title: str
     language: str
     model: str
+    settings: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class ChapterRow:
 
 @dataclass(frozen=True, slots=True)
 class PassageRow:
-    """A passage. `units` holds (start, end) in code points; `vector_key` finds its vector."""
+    """A passage. `units` holds (start, end) in code points; the keys find its vector and those of its sentences."""
 
     id: uuid.UUID
     place: int
@@ -53,6 +55,7 @@ class PassageRow:
     tokens: int
     reviewed: bool
     vector_key: bytes
+    sentence_keys: tuple[bytes, ...]
 
 
 async def current(database: Database) -> int | None:
@@ -63,8 +66,10 @@ async def current(database: Database) -> int | None:
 
 async def edition(database: Database, *, number: int) -> EditionRow | None:
     """An edition by its number, or None when it was swept."""
-    row = await database.fetchrow("SELECT version, title, language, model FROM editions WHERE number = $1", number)
-    return EditionRow(**row) if row else None
+    row = await database.fetchrow(
+        "SELECT version, title, language, model, settings FROM editions WHERE number = $1", number
+    )
+    return EditionRow(**{**row, "settings": orjson.loads(row["settings"])}) if row else None
 
 
 async def chapters(database: Database, *, number: int) -> list[ChapterRow]:
@@ -83,36 +88,29 @@ async def passages(database: Database, *, number: int) -> list[PassageRow]:
     """An edition's passages in reading order."""
     rows = await database.fetch(
         """
-        SELECT id, place, chapter_id, title, section, anchor, text, units, tokens, reviewed, vector_key
+        SELECT id, place, chapter_id, title, section, anchor, text, units, tokens, reviewed, vector_key, sentence_keys
         FROM passages WHERE edition = $1 ORDER BY place
         """,
         number,
     )
-    return [PassageRow(**{**row, "units": orjson.loads(row["units"])}) for row in rows]
+    return [
+        PassageRow(**{**row, "units": orjson.loads(row["units"]), "sentence_keys": tuple(row["sentence_keys"])})
+        for row in rows
+    ]
 
 
-async def vectors(database: Database, *, number: int, passages: Sequence[uuid.UUID]) -> list[tuple[uuid.UUID, Vector]]:
-    """The vectors of these passages of an edition."""
-    rows = await database.fetch(
-        """
-        SELECT passages.id, vectors.vector
-        FROM passages
-        JOIN editions ON editions.number = passages.edition
-        JOIN vectors ON vectors.model = editions.model AND vectors.key = passages.vector_key
-        WHERE passages.edition = $1 AND passages.id = ANY($2::uuid[])
-        """,
-        number,
-        passages,
-    )
-    return [(row["id"], np.frombuffer(row["vector"], dtype=np.float32)) for row in rows]
-
-
-async def vectors_by_key(database: Database, *, model: str, keys: Iterable[bytes]) -> dict[bytes, Vector]:
+async def vectors(database: Database, *, model: str, keys: Collection[bytes]) -> dict[bytes, Vector]:
     """The vectors of a model that stand for these contents."""
-    rows = await database.fetch(
-        "SELECT key, vector FROM vectors WHERE model = $1 AND key = ANY($2::bytea[])", model, list(keys)
-    )
-    return {row["key"]: np.frombuffer(row["vector"], dtype=np.float32) for row in rows}
+    found: dict[bytes, Vector] = {}
+    wanted = list(keys)
+    for start in range(0, len(wanted), READ_TOGETHER):
+        rows = await database.fetch(
+            "SELECT key, vector FROM vectors WHERE model = $1 AND key = ANY($2::bytea[])",
+            model,
+            wanted[start : start + READ_TOGETHER],
+        )
+        found |= {row["key"]: np.frombuffer(row["vector"], dtype=np.float32) for row in rows}
+    return found
 
 
 async def passage_ids(database: Database, *, number: int) -> set[uuid.UUID]:
@@ -155,11 +153,15 @@ async def publish(
     async with database.transaction() as connection:
         number = int(
             await connection.fetchval(
-                "INSERT INTO editions (version, title, language, model) VALUES ($1, $2, $3, $4) RETURNING number",
+                """
+                INSERT INTO editions (version, title, language, model, settings)
+                VALUES ($1, $2, $3, $4, $5) RETURNING number
+                """,
                 edition.version,
                 edition.title,
                 edition.language,
                 edition.model,
+                orjson.dumps(edition.settings).decode(),
             )
         )
         await _copy(connection, "chapters", number, chapters)
@@ -186,6 +188,13 @@ def _column(value: object) -> object:
     return orjson.dumps(value).decode() if isinstance(value, list) else value
 
 
+async def set_settings(database: Database, *, number: int, settings: dict[str, float]) -> None:
+    """Give an edition other settings for its search."""
+    await database.execute(
+        "UPDATE editions SET settings = $2 WHERE number = $1", number, orjson.dumps(settings).decode()
+    )
+
+
 async def sweep(database: Database) -> None:
     """Drop all editions but the current and the previous one, and vectors that neither refers to.
 
@@ -204,6 +213,8 @@ async def sweep(database: Database) -> None:
         """
         DELETE FROM vectors
         WHERE stored_at < now() - interval '1 hour'
-          AND NOT EXISTS (SELECT FROM passages WHERE passages.vector_key = vectors.key)
+          AND key NOT IN (
+              SELECT vector_key FROM passages UNION SELECT unnest(sentence_keys) FROM passages
+          )
         """
     )

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar, TypeVarTuple
+from typing import NamedTuple, Protocol, TypeVar, TypeVarTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,8 @@ Ts = TypeVarTuple("Ts")
 EXACT_POINTS = 20_000
 BATCH = 256  # points written at once; the embedded engine keeps Python's lock for each batch, about 5 ms
 PAGE = 10_000  # ids read or deleted at once
+
+PASSAGE, SENTENCES = "passage", "sentences"  # the two vectors of a point
 
 log = structlog.get_logger()
 
@@ -49,14 +51,22 @@ class IndexMismatch(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Point:
-    """A passage's vector, float32 [dimensions], under the passage's id."""
+    """A passage's vector, float32 [dimensions], and those of its sentences, float32 [any, dimensions], under its id."""
 
     id: uuid.UUID
     vector: Vector
+    sentences: Vector
+
+
+class Nearness(NamedTuple):
+    """The cosine of a passage, and that of its nearest sentence."""
+
+    passage: float
+    sentence: float
 
 
 class VectorIndex(Protocol):
-    """Points by nearness. Scores are cosines, -1 to 1. Every call may raise IndexUnavailable."""
+    """Points by nearness, which is a cosine, -1 to 1. Every call may raise IndexUnavailable."""
 
     async def open(self) -> None:
         """Make ready, and make what is not there. Raises IndexInUse, IndexMismatch."""
@@ -72,11 +82,11 @@ class VectorIndex(Protocol):
         ...
 
     async def search(self, vector: Vector, limit: int) -> Hits:
-        """The nearest points with their cosines, best first."""
+        """The points whose passages are nearest, with their cosines, best first."""
         ...
 
-    async def scores(self, vector: Vector, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, float]:
-        """The exact cosines of these points; unknown ids are left out."""
+    async def nearness(self, vector: Vector, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Nearness]:
+        """How near these points are, exactly; unknown ids are left out."""
         ...
 
     async def close(self) -> None:
@@ -114,11 +124,11 @@ class EmbeddedIndex:
         return found
 
     async def search(self, vector: Vector, limit: int) -> Hits:
-        return await self._run(self._query, vector, limit, None)
+        return await self._run(self._query, PASSAGE, vector, limit, None)
 
-    async def scores(self, vector: Vector, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, float]:
+    async def nearness(self, vector: Vector, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Nearness]:
         wanted = set(ids)
-        return dict(await self._run(self._query, vector, len(wanted), wanted)) if wanted else {}
+        return await self._run(self._nearness, vector, wanted) if wanted else {}
 
     async def close(self) -> None:
         if self._opened:
@@ -159,12 +169,22 @@ class EmbeddedIndex:
 
     def _config(self) -> qdrant_edge.EdgeConfig:
         return qdrant_edge.EdgeConfig(
-            vectors=qdrant_edge.EdgeVectorParams(self._dimensions, qdrant_edge.Distance.Cosine),
+            vectors={
+                PASSAGE: qdrant_edge.EdgeVectorParams(self._dimensions, qdrant_edge.Distance.Cosine),
+                SENTENCES: qdrant_edge.EdgeVectorParams(
+                    self._dimensions,
+                    qdrant_edge.Distance.Cosine,
+                    multivector_config=qdrant_edge.MultiVectorConfig(qdrant_edge.MultiVectorComparator.MaxSim),
+                ),
+            },
             optimizers=qdrant_edge.EdgeOptimizersConfig(indexing_threshold=0),  # 0: never a graph, always exact
         )
 
     def _upsert(self, batch: Sequence[Point]) -> None:
-        points = [qdrant_edge.Point(point.id, point.vector.tolist()) for point in batch]
+        points = [
+            qdrant_edge.Point(point.id, {PASSAGE: point.vector.tolist(), SENTENCES: point.sentences.tolist()})
+            for point in batch
+        ]
         self._shard.update(qdrant_edge.UpdateOperation.upsert_points(points))
 
     def _delete(self, batch: Sequence[uuid.UUID]) -> None:
@@ -175,8 +195,13 @@ class EmbeddedIndex:
         records, following = self._shard.scroll(request)
         return [as_uuid(record.id) for record in records], following
 
-    def _query(self, vector: Vector, limit: int, among: set[uuid.UUID] | None) -> Hits:
-        nearest = qdrant_edge.Query.Nearest(vector.tolist())
+    def _nearness(self, vector: Vector, ids: set[uuid.UUID]) -> dict[uuid.UUID, Nearness]:
+        passages = self._query(PASSAGE, vector, len(ids), ids)
+        return joined(passages, self._query(SENTENCES, vector, len(ids), ids))
+
+    def _query(self, kind: str, vector: Vector, limit: int, among: set[uuid.UUID] | None) -> Hits:
+        asked = vector.tolist()
+        nearest = qdrant_edge.Query.Nearest([asked] if kind == SENTENCES else asked, using=kind)
         chosen = qdrant_edge.Filter(must=[qdrant_edge.HasIdCondition(set(among))]) if among else None
         found = self._shard.query(qdrant_edge.QueryRequest(limit=limit, query=nearest, filter=chosen))
         return ranked((point.id, point.score) for point in found)
@@ -208,6 +233,12 @@ def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 def as_uuid(id: object) -> uuid.UUID:
     return id if isinstance(id, uuid.UUID) else uuid.UUID(str(id))
+
+
+def joined(passages: Hits, sentences: Hits) -> dict[uuid.UUID, Nearness]:
+    """Both scores of each point."""
+    nearest = dict(sentences)
+    return {id: Nearness(score, nearest[id]) for id, score in passages if id in nearest}
 
 
 def ranked(points: Iterable[tuple[object, float]]) -> Hits:

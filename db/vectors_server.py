@@ -17,14 +17,18 @@ from db.vectors import (
     BATCH,
     EXACT_POINTS,
     PAGE,
+    PASSAGE,
+    SENTENCES,
     Hits,
     Id,
     IndexMismatch,
     IndexUnavailable,
+    Nearness,
     Point,
     Vector,
     as_uuid,
     batches,
+    joined,
     ranked,
 )
 
@@ -76,11 +80,16 @@ class ServerIndex:
         return found
 
     async def search(self, vector: Vector, limit: int) -> Hits:
-        return await self._ask(self._query, vector, limit, None)
+        return await self._ask(self._query, PASSAGE, vector, limit, None)
 
-    async def scores(self, vector: Vector, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, float]:
+    async def nearness(self, vector: Vector, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Nearness]:
         wanted = set(ids)
-        return dict(await self._ask(self._query, vector, len(wanted), wanted)) if wanted else {}
+        if not wanted:
+            return {}
+        passages, sentences = await asyncio.gather(
+            *(self._ask(self._query, kind, vector, len(wanted), wanted) for kind in (PASSAGE, SENTENCES))
+        )
+        return joined(passages, sentences)
 
     async def close(self) -> None:
         if self._connected:
@@ -114,7 +123,14 @@ class ServerIndex:
         try:
             await self._client.create_collection(
                 self._name,
-                vectors_config=models.VectorParams(size=self._dimensions, distance=models.Distance.COSINE),
+                vectors_config={
+                    PASSAGE: models.VectorParams(size=self._dimensions, distance=models.Distance.COSINE),
+                    SENTENCES: models.VectorParams(
+                        size=self._dimensions,
+                        distance=models.Distance.COSINE,
+                        multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
+                    ),
+                },
                 hnsw_config=models.HnswConfigDiff(full_scan_threshold=kilobytes),
                 optimizers_config=models.OptimizersConfigDiff(indexing_threshold=kilobytes),
             )
@@ -124,7 +140,8 @@ class ServerIndex:
 
     async def _check(self) -> None:
         vectors = (await self._client.get_collection(self._name)).config.params.vectors
-        if (size := getattr(vectors, "size", None)) != self._dimensions:
+        passage = vectors.get(PASSAGE) if isinstance(vectors, dict) else vectors
+        if (size := getattr(passage, "size", None)) != self._dimensions or not isinstance(vectors, dict):
             raise IndexMismatch(
                 f"The Qdrant collection {self._name} at {self._url} holds vectors of size {size}, the embedding model"
                 f" makes {self._dimensions}. Set QDRANT_COLLECTION to a new name, or delete the collection."
@@ -132,7 +149,10 @@ class ServerIndex:
 
     async def _upsert(self, points: Sequence[Point]) -> None:
         ids: list[models.ExtendedPointId] = [str(point.id) for point in points]
-        vectors = [point.vector.tolist() for point in points]
+        vectors: dict[str, list[models.Vector]] = {
+            PASSAGE: [point.vector.tolist() for point in points],
+            SENTENCES: [point.sentences.tolist() for point in points],
+        }
         await self._client.upsert(self._name, models.Batch(ids=ids, vectors=vectors))
 
     async def _delete(self, ids: Sequence[uuid.UUID]) -> None:
@@ -144,10 +164,16 @@ class ServerIndex:
         )
         return [as_uuid(record.id) for record in records], following
 
-    async def _query(self, vector: Vector, limit: int, among: set[uuid.UUID] | None) -> Hits:
+    async def _query(self, kind: str, vector: Vector, limit: int, among: set[uuid.UUID] | None) -> Hits:
+        asked = vector.tolist()
         chosen = models.Filter(must=[models.HasIdCondition(has_id=[str(id) for id in among])]) if among else None
         found = await self._client.query_points(
-            self._name, query=vector.tolist(), query_filter=chosen, limit=limit, with_payload=False
+            self._name,
+            query=[asked] if kind == SENTENCES else asked,
+            using=kind,
+            query_filter=chosen,
+            limit=limit,
+            with_payload=False,
         )
         return ranked((point.id, point.score) for point in found.points)
 

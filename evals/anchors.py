@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from services import docusaurus
-from services.ingestion import sections
+from services.manuscript import sections
 
 ROUTE = "/docs"
 

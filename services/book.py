@@ -80,6 +80,7 @@ class Edition:
     title: str
     language: str
     model: str
+    settings: Mapping[str, float]
     chapters: tuple[Chapter, ...]
     passages: Mapping[uuid.UUID, Passage]
 

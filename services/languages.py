@@ -8,6 +8,12 @@ _RUN = re.compile(r"[^\W\d_]+")
 _MARKS = re.compile("[\u064b-\u065f\u0670\u0640]")  # Arabic vowel signs, which would cut a word
 _ENOUGH = 1 / 3  # of a question's words in another script: English terms stand in an Urdu question, not the reverse
 
+
+def listed(words: str) -> frozenset[str]:
+    """The words of a list that is written like a text."""
+    return frozenset(words.split())
+
+
 _BY_SCRIPT = {
     "BENGALI": "bn",
     "CJK": "zh",
@@ -27,53 +33,56 @@ _BY_SCRIPT = {
 _URDU_ONLY = frozenset("ٹڈڑںےۓہۂۃ")
 _NOT_ARABIC = frozenset("گچپژکی")  # Urdu has them from Persian
 _ARABIC_ONLY = frozenset("ةىأإي")  # asked last, as some Urdu keyboards have ي too
-_URDU_WORDS = frozenset("کیا كيا کا کو کب کون کس اور نے جو تو تھا تھی".split())
-_PERSIAN_WORDS = frozenset("است چیست چگونه چطور کدام می های را این برای شود کند کنید".split())
+_URDU_WORDS = listed("کیا كيا کا کو کب کون کس اور نے جو تو تھا تھی")
+_PERSIAN_WORDS = listed("است چیست چگونه چطور کدام می های را این برای شود کند کنید")
 _NOT_RUSSIAN = frozenset("іїєґўћђљњџјѕѓќ")
 
-# Roman Urdu has no spelling of its own: these are the ways in which students write its commonest words. No English
-# word is among them, nor one that names something in a technical book (Ki, KE, MATLAB); those are in _SHARED.
-_URDU = frozenset(
+# Roman Urdu has no spelling of its own: these are the ways in which students write its commonest words. Those that are
+# also English words, names, or terms of a technical book (Ki, KE, MATLAB) count half, and are left out if too common.
+_URDU = listed(
     """
-    hai hae hain hein hy hyn hun hoon hota hoti hote hotay hotey hona honay honi hua hui huay hoga hogi
-    hongay tha thi thay raha rahi rahe rahay rha rhi rhe kya kia kiya kyaa kiun kyun kyu kyon kyoun kiyun kiu
-    kaise kese kaisay kesay kaisey kesy kesey kaisa kesa kaisi kesi kitna kitne kitni kitnay kab kahan kahaan kidhar
-    kaun kon konsa konsi konse kaunsa kaunsi kaunse kis kisi kisay kise 
-    ka ko mein mai mei mn nahi nahin nai nhi nahe nahien aur awr bhi bhee lekin magar agar phir yahan
-    wahan yeh yah woh voh iska iski iske isko isse issay uska uski uske usko usse inka inki inke unka unki unke unko
-    jis jiska jiski jiske jaise jese jaisay jaisa aise ese aisa esa sath saath liye lye wala wali wale
-    walay walon sabhi kuch kuchh bohat bahut bohot buhat zyada ziada zyda ziyada sirf bilkul matlb mtlb
-    kar karta karti karte kartay krta krti krte krtay karna karne karnay krna krne karo kro karein karen karain kren
-    kijiye kijye kardo krdo karta karke krke kiye kiya karay karey sakta sakti sakte saktay skta skti skte
-    jata jati jate jatay jaata jaati jaate jaye jaye jaey gaya gayi gaye gya deta deti dete detay dena dene
-    diya leta leti lete lena lene chahiye chahie chahiay chahye chaiye chahta chahti batao btao bataen batain bataein
-    bataiye batayen btaen btain bataye batana btayen samjhao samjhaen samjhain samjhaiye samjhayen smjhao samjha
-    samajh smjh samjhana sikhao likho likhen likhain mujhe mujhay mujhy mjhe muje hamein hamen humein humen apna
-    apni apne apko aapko aap aapka apka tum tumhara mera meri hamara hamari hamare
-    farq faraq fark tareeqa tarika tareqa tariqa tarike kaam istemal istimal istamal istemaal fayda faida faide
-    fayde faiday nuqsan misal misaal misalen zaroorat zarurat zaruri zaroori chalta chalti chalte chalana chalaen
-    banta banti bante banata banate banaen banayen bante bnta bnaen kehte kehtay kahte kahtay
-    khte bolte boltay tarah trah waqt dono donon pehle pehla pehli pahle baad baare darmiyan mukhtalif
-    aasan asaan mushkil sawal jawab tafseel wazahat taareef tareef
-    """.split()
+    aap aapka aapko aasan agar aisa aise apka apko apna apne apni asaan aur awr baad baare bahut banaen banata
+    banate banayen banta bante banti bataein bataen batain bataiye batana batao bataye batayen bhee bhi bilkul bnaen
+    bnta bohat bohot boltay bolte btaen btain btao btayen buhat chahiay chahie chahiye chahta chahti chahye chaiye
+    chalaen chalana chalta chalte chalti darmiyan dene deta detay dete deti diya dono donon faida faiday faide faraq
+    fark farq fayda fayde gaya gaye gayi gya hae hai hain hamara hamare hamari hamein hamen hein hoga hogi hona
+    honay hongay honi hoon hota hotay hote hotey hoti hua huay hui humein humen hyn inka inke inki iska iske iski
+    isko issay isse istamal istemaal istemal istimal jaata jaate jaati jaey jaisa jaisay jaise jata jatay jate jati
+    jawab jaye jese jis jiska jiske jiski kaam kab kahaan kahan kahtay kahte kaisa kaisay kaise kaisey kaisi kar
+    karain karay kardo karein karen karey karke karna karnay karne karo karta kartay karte karti kaun kaunsa kaunse
+    kaunsi kehtay kehte kesa kesay kese kesey kesi kesy khte khud kia kidhar kijiye kijye kis kisay kise kisi kitna
+    kitnay kitne kitni kiu kiun kiya kiye kiyun ko kon konsa konse konsi krdo kren krke krna krne kro krta krtay
+    krte krti kuch kuchh kya kyaa kyon kyoun kyu kyun lekin lene leta lete leti likhain likhen likho liye lye magar
+    maloom matlb mei mein mera meri misaal misal misalen mjhe mtlb muje mujhay mujhe mujhy mukhtalif mushkil nahe
+    nahi nahien nahin nhi nuqsan pahle pehla pehle pehli phir raha rahay rahe rahi rha rhe rhi saath sabhi sakta
+    saktay sakte sakti samajh samjha samjhaen samjhain samjhaiye samjhana samjhao samjhayen sath sawal sikhao sirf
+    skta skte skti smjh smjhao taareef tafseel tarah tareef tareeqa tareqa tarika tarike tariqa tha thay thi trah
+    tumhara unka unke unki unko uska uske uski usko usse voh wahan wala walay wale wali walon waqt wazahat woh yah
+    yahan yeh zaroorat zaroori zarurat zaruri ziada ziyada zyada zyda
+    """
 )
-_SHARED = frozenset("ki ke k se sy ho par pe ye wo jo koi na ab tak h q un matlab bari toh jab sab mere hen hone hue lie he me".split())
-_ENGLISH = frozenset(
+_SHARED = listed(
     """
-    a an the this that these those what which who whom whose when where why how is are was were be been being am do
-    does did has have had can could will would shall should may might must of in on at by for from with without
-    between into about over under and or not no nor than then it its they them their there he she his her him i my we
-    our you your me if as to so but because while vs versus explain define describe compare difference list give tell
-    show example examples meaning mean means work works used use uses using need get make
-    """.split()
+    ab bari dena hen ho hone hue hun hy jab jo ka ke ki koi lena lie mai matlab mere na nai par pe sab se sy tak toh
+    tum wo ye
+    """
+)
+_ENGLISH = listed(
+    """
+    a about am an and are as at be because been being between but by can compare could define describe did
+    difference do does example examples explain for from get give had has have he her him his how i if in into is it
+    its list make may me mean meaning means might must my need no nor not of on or our over shall she should show so
+    tell than that the their them then there these they this those to under use used uses using versus vs was we
+    were what when where which while who whom whose why will with without work works would you your
+    """
 )
 # The commonest words of other languages in Latin letters. They only make a question doubtful.
-_ELSEWHERE = frozenset(
+_ELSEWHERE = listed(
     """
-    est sont que qui quoi une les des du dans pour avec ist sind ein eine einen der das den und wie warum für mit es
-    el los las cómo como qué cuál para con é um uma os che cosa cos il gli di sono per een het hoe zijn van nedir
-    nasıl nasil bir ve apa adalah itu bagaimana yang dan
-    """.split()
+    adalah apa avec bagaimana bir che como con cos cosa cuál cómo dan dans das den der des di du een ein eine einen
+    el es est für gli het hoe il ist itu las les los mit nasil nasıl nedir os para per pour que qui quoi qué sind
+    sono sont um uma und une van ve warum wie yang zijn é
+    """
 )
 
 
@@ -83,13 +92,13 @@ def detect(text: str) -> str | None:
     "ur" is Urdu in its own script, "ur-Latn" Roman Urdu (which cannot be told from Roman Hindi), both also when mixed
     with English terms. A few words in Latin letters that nothing speaks against are "en": terms are asked for in it.
     """
-    words = _RUN.findall(_MARKS.sub("", unicodedata.normalize("NFC", text)).casefold())
+    words = _RUN.findall(_MARKS.sub("", unicodedata.normalize("NFKC", text)).casefold())
     scripts = Counter(script for word in words for script in _scripts(word))
     if not scripts:
         return None
     latin = scripts.pop("LATIN", 0)
     if not scripts or sum(scripts.values()) < _ENOUGH * (latin + sum(scripts.values())):
-        return _latin(words)
+        return _latin(set(words))
     return _other(max(scripts, key=lambda script: scripts[script]), scripts, set(words))
 
 
@@ -99,16 +108,11 @@ def _scripts(word: str) -> set[str]:
     return scripts - {"GREEK"} if len(word) == 1 else scripts
 
 
-def _latin(words: list[str]) -> str | None:
-    count = Counter(words)
-
-    def of(known: frozenset[str]) -> int:
-        return sum(count[word] for word in count.keys() & known)
-
-    urdu, english = of(_URDU), of(_ENGLISH)
-    if urdu and 2 * urdu + of(_SHARED - _ENGLISH) > english:
+def _latin(words: set[str]) -> str | None:
+    urdu, english = 2 * len(words & _URDU) + len(words & _SHARED), len(words & _ENGLISH)
+    if urdu >= 2 and urdu > english:
         return "ur-Latn"
-    return None if 0 < of(_ELSEWHERE) >= english else "en"
+    return None if 0 < len(words & _ELSEWHERE) >= english else "en"
 
 
 def _other(script: str, scripts: Counter[str], words: set[str]) -> str | None:

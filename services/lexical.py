@@ -5,30 +5,28 @@ exactly this edition, and words still find passages while the index is away (doc
 """
 
 import math
-import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-K1 = 1.2  # Robertson & Zaragoza 2009, section 3: the usual values
-B = 0.75
-WORD = re.compile(r"[\w\u0300-\u036f\u064b-\u065f]+")
+from services.words import words
 
-
-def words(text: str) -> list[str]:
-    """The words of a text as they are compared: compatibility-normalised, without case."""
-    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+K1 = 0.9  # for passages of one length: the defaults of Anserini (Lin et al. 2016, "Toward Reproducible Baselines")
+B = 0.4
 
 
 class Lexicon:
-    """An inverted index of texts, by their position."""
+    """An inverted index of texts, by their position.
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    Texts may be the parts of larger ones: `starts` then says where each of those begins, and none is without a part.
+    """
+
+    def __init__(self, texts: Sequence[str], starts: Sequence[int] | None = None) -> None:
         counted = [Counter(words(text)) for text in texts]
         self.size = len(texts)
+        self._starts = None if starts is None else np.array(starts, dtype=np.intp)
         lengths = np.array([counts.total() for counts in counted] or [0], dtype=np.float32)
         dampening = K1 * (1 - B + B * lengths / max(float(lengths.mean()), 1.0))
         postings: dict[str, tuple[list[int], list[int]]] = {}
@@ -53,7 +51,8 @@ class Lexicon:
         return math.log(1 + (self.size - found + 0.5) / (found + 0.5))
 
     def scores(self, question: str) -> npt.NDArray[np.float32]:
-        """BM25 of each text against the question, divided by the most that the question could get: 0 to 1.
+        """BM25 of each text against the question, divided by the most that the question could get: 0 to 1. Of texts in
+        parts, the best part's.
 
         A word of the question that stands nowhere counts in the divisor, so that foreign words score low.
         """
@@ -64,4 +63,5 @@ class Lexicon:
                 positions, weights = posting
                 totals[positions] += self.rarity(word) * weights
         most = (K1 + 1) * sum(map(self.rarity, asked))
-        return totals / np.float32(most or 1)
+        totals /= np.float32(most or 1)
+        return totals if self._starts is None or not self.size else np.maximum.reduceat(totals, self._starts)

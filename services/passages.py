@@ -15,7 +15,7 @@ CountTokens = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A passage cut from a page. `source` holds the text of each unit, `embedded` what its vector stands for."""
+    """A passage cut from a page. `source` holds the text of each unit."""
 
     chapter_id: str
     title: str
@@ -24,7 +24,6 @@ class Cut:
     text: str
     units: tuple[Span, ...]
     source: tuple[str, ...]
-    embedded: str
     tokens: int
     reviewed: bool
 
@@ -57,7 +56,6 @@ def cut(page: Page, count: CountTokens) -> Iterator[Cut]:
                 text=text,
                 units=units,
                 source=tuple(page.content[unit.start : unit.end] for unit in units),
-                embedded=f"{title}\n{text}",
                 tokens=LIMIT - room + sum(piece.tokens for piece in packed),
                 reviewed=page.reviewed,
             )

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from services.citations import prove, sent_units
 from services.claude import Cited
-from services.lexical import words
 from services.retrieval import Retrieved
+from services.words import words
 
 PASSAGES = 3
 UNITS = 3  # in a row, from each passage

@@ -56,6 +56,7 @@ class ScriptedCohere:
         self.violations: list[str] = []
         self.most_at_once = 0
         self._at_once = 0
+        self._arrival = asyncio.Condition()
         self._script: deque[Step] = deque()
         app = Starlette(routes=[Route("/v2/embed", self._embed, methods=["POST"])])
         self._server = Server(Config(app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False))
@@ -82,6 +83,11 @@ class ScriptedCohere:
         """What to answer the next calls, one each; after that vectors."""
         self._script.extend(steps)
 
+    async def wait_call(self) -> None:
+        """Until there was a call."""
+        async with self._arrival:
+            await self._arrival.wait_for(lambda: self.calls)
+
     def vectors(self, texts: list[str], purpose: str) -> list[list[float]]:
         """The vectors of these texts, not of length 1. Texts are as near as they share words; purposes differ a bit."""
         return [self._vector(text, purpose).tolist() for text in texts]
@@ -93,6 +99,8 @@ class ScriptedCohere:
         if wrong:
             return refused(Refuse(400, message="; ".join(wrong)))
         self.calls.append(body)
+        async with self._arrival:
+            self._arrival.notify_all()
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
@@ -106,8 +114,7 @@ class ScriptedCohere:
             case Refuse() as step:
                 return refused(step)
             case Stall():
-                while not await request.is_disconnected():
-                    await asyncio.sleep(0.01)
+                await request.receive()  # the body is read, so what comes next is that the client left
                 return Response()
             case Embeddings(vectors):
                 return reply({"id": "1", "embeddings": {"float": vectors}, "texts": body["texts"]})

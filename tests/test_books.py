@@ -11,7 +11,7 @@ import pytest
 from services.book import Chapter, Edition, Passage, Span
 from services.citations import prove
 from services.claude import Cited
-from services.ingestion import book
+from services.manuscript import book
 from services.passages import cut
 from services.retrieval import Found
 
@@ -37,7 +37,7 @@ def found_passages(folder: Path) -> Iterator[tuple[Found, Edition]]:
     """Each passage of a book with an edition that has its chapter."""
     for page in book(folder, "/docs").pages:
         chapter = Chapter(page.id, "en", page.title, page.position, page.path, page.content, (), page.reviewed)
-        edition = Edition(1, "", "", "en", "", (chapter,), {})
+        edition = Edition(1, "", "", "en", "", {}, (chapter,), {})
         for piece in cut(page, count):
             yield Found(passage(piece.units, chapter), 1.0), edition
 

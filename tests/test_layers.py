@@ -22,6 +22,7 @@ MAY_IMPORT = {
 FENCED = {
     "anthropic": ["services/claude.py"],
     "asyncpg": ["db/"],
+    "cohere": ["services/cohere_api.py"],
     "qdrant_client": ["db/vectors_server.py"],
     "qdrant_edge": ["db/vectors.py"],
     "starlette": ["app.py", "transport/", "resolvers/context.py"],

@@ -37,4 +37,6 @@ def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -
 
 
 def shown(default: object) -> str:
+    if default is None:
+        return ""
     return default.get_secret_value() if hasattr(default, "get_secret_value") else str(default)

@@ -5,6 +5,8 @@ CREATE TABLE editions (
     title text NOT NULL,
     language text NOT NULL,
     model text NOT NULL,
+    -- Weights and gate of its search, by name.
+    settings jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -49,10 +51,10 @@ CREATE TABLE passages (
     tokens integer NOT NULL,
     reviewed boolean NOT NULL,
     vector_key bytea NOT NULL,
+    sentence_keys bytea[] NOT NULL,
     PRIMARY KEY (edition, id),
     FOREIGN KEY (edition, chapter_id) REFERENCES chapters ON DELETE CASCADE
 );
-CREATE INDEX passages_vector_key ON passages (vector_key);
 
 -- `snapshot` is the answer as it was at its start, and as it ended; between the two, `answer_events` has what was said.
 CREATE TABLE answers (

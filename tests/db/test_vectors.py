@@ -31,7 +31,7 @@ sys.stdin.read()
 """
 VECTORS = np.random.default_rng(7).standard_normal((600, 16)).astype(np.float32)
 VECTORS /= np.linalg.norm(VECTORS, axis=1, keepdims=True)
-POINTS = [Point(uuid.UUID(int=n + 1), vector) for n, vector in enumerate(VECTORS)]
+POINTS = [Point(uuid.UUID(int=n + 1), VECTORS[n], VECTORS[[n, n - 1, n - 2]]) for n in range(len(VECTORS))]
 QUESTION: Vector = VECTORS[0] * 0.7 + VECTORS[1] * 0.3
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -161,11 +161,21 @@ async def test_a_search_is_the_exact_cosine_order(index: VectorIndex) -> None:
     assert np.allclose([score for _, score in found], np.sort(-cosines)[:10] * -1, atol=1e-5)
 
 
-async def test_scores_are_given_for_the_points_asked_for(index: VectorIndex) -> None:
+async def test_nearness_is_given_for_the_points_asked_for(index: VectorIndex) -> None:
     await index.upsert(POINTS)
-    scores = await index.scores(VECTORS[3], [POINTS[3].id, POINTS[9].id, uuid.uuid4()])
-    assert scores == pytest.approx({POINTS[3].id: 1, POINTS[9].id: float(VECTORS[3] @ VECTORS[9])}, abs=1e-5)
-    assert await index.scores(VECTORS[3], []) == {}
+    nearness = await index.nearness(VECTORS[3], [POINTS[3].id, POINTS[4].id, uuid.uuid4()])
+    assert nearness.keys() == {POINTS[3].id, POINTS[4].id}
+    assert nearness[POINTS[3].id] == pytest.approx((1, 1), abs=1e-5)
+    assert nearness[POINTS[4].id] == pytest.approx((float(VECTORS[3] @ VECTORS[4]), 1), abs=1e-5)
+    assert await index.nearness(VECTORS[3], []) == {}
+
+
+async def test_of_the_sentences_of_a_passage_the_nearest_counts(index: VectorIndex) -> None:
+    await index.upsert(POINTS)
+    nearness = await index.nearness(QUESTION, [point.id for point in POINTS])
+    asked = QUESTION / np.linalg.norm(QUESTION)
+    for point in POINTS:
+        assert nearness[point.id].sentence == pytest.approx(float((point.sentences @ asked).max()), abs=1e-5)
 
 
 async def test_deleted_points_are_gone_and_unknown_ones_ignored(index: VectorIndex) -> None:
@@ -176,16 +186,16 @@ async def test_deleted_points_are_gone_and_unknown_ones_ignored(index: VectorInd
 
 async def test_a_point_is_replaced_by_its_id(index: VectorIndex) -> None:
     await index.upsert(POINTS[:2])
-    await index.upsert([Point(POINTS[0].id, VECTORS[5])])
-    assert await index.scores(VECTORS[5], await index.ids()) == pytest.approx(
-        {POINTS[0].id: 1, POINTS[1].id: float(VECTORS[5] @ VECTORS[1])}, abs=1e-5
-    )
+    await index.upsert([Point(POINTS[0].id, VECTORS[5], VECTORS[5:6])])
+    nearness = await index.nearness(VECTORS[5], await index.ids())
+    assert nearness.keys() == {POINTS[0].id, POINTS[1].id}
+    assert nearness[POINTS[0].id] == pytest.approx((1, 1), abs=1e-5)
 
 
 async def test_ids_are_read_in_pages(tmp_path: Path) -> None:
     index = EmbeddedIndex(tmp_path / "index", 16)
     await index.open()
-    many = [Point(uuid.UUID(int=n), VECTORS[n % 600]) for n in range(1, 10_402)]
+    many = [Point(uuid.UUID(int=n), VECTORS[n % 600], VECTORS[:1]) for n in range(1, 10_402)]
     await index.upsert(many)
     assert await index.ids() == {point.id for point in many}
     await index.close()

@@ -10,7 +10,8 @@ import pytest
 import db.editions
 from bootstrap import Stores, open_stores
 from services.docusaurus import BookNotFound
-from services.ingestion import Summary, language
+from services.ingestion import Summary
+from services.manuscript import language
 from settings import Settings
 from tests.conftest import LIGHTHOUSE
 from tests.processes import start
@@ -80,7 +81,7 @@ async def test_the_same_book_again_changes_and_embeds_nothing(stores: Stores, bo
     steps: list[str] = []
     again = await stores.ingestion.ingest(book, lambda step, *_: steps.append(step))
     assert (again.published, again.version, again.unchanged) == (False, first.version, first.passages)
-    assert "Embedding passages" not in steps
+    assert "Embedding" not in steps
 
 
 async def test_only_a_changed_section_is_embedded_again(stores: Stores, book: Path) -> None:
@@ -90,7 +91,7 @@ async def test_only_a_changed_section_is_embedded_again(stores: Stores, book: Pa
     embedded: list[int] = []
     again = await stores.ingestion.ingest(book, lambda step, done, total: embedded.append(total))
     assert (again.new, again.removed, again.unchanged) == (1, 1, first.passages - 1)
-    assert embedded[-1] == 1
+    assert embedded[-1] == 2  # the passage, and its one sentence
 
 
 async def test_removed_text_leaves_no_passage_behind(stores: Stores, book: Path) -> None:
@@ -106,29 +107,30 @@ async def test_a_renamed_page_is_embedded_again_only_where_its_title_says_so(sto
     (book / "fog.mdx").rename(book / "mist.mdx")
     steps: list[str] = []
     await stores.ingestion.ingest(book, lambda step, *_: steps.append(step))
-    assert "Embedding passages" not in steps
+    assert "Embedding" not in steps
     assert len(await texts(stores)) == len(set(await texts(stores)))
 
 
 async def test_progress_is_told_up_to_the_end(stores: Stores, book: Path) -> None:
     told: list[tuple[str, int, int]] = []
     await stores.ingestion.ingest(book, lambda *step: told.append(step))
-    assert [step for step in told if step[0] == "Embedding passages"][-1][1:] == (8, 8)
+    done, total = [step for step in told if step[0] == "Embedding"][-1][1:]
+    assert done == total == await vectors(stores)
 
 
 async def test_an_ingest_that_is_killed_leaves_the_old_book_and_its_work_is_not_done_twice(
     stores: Stores, settings: Settings, tmp_path: Path
 ) -> None:
     await ingest(stores, LIGHTHOUSE)
-    before = await texts(stores)
+    before, vectors_before = await texts(stores), await vectors(stores)
     large = tmp_path / "large"
     large.mkdir()
-    for page in range(40):
-        sentences = " ".join(f"Lamp {page}-{n} stands at mile {page * 1000 + n}." for n in range(120))
+    for page in range(30):
+        sentences = " ".join(f"Lamp {page}-{n} stands at mile {page * 1000 + n}." for n in range(20))
         (large / f"page{page:02}.md").write_text(f"# Page {page}\n\n{sentences}\n", "utf-8")
 
     killed = await start("ingest", large, DATA_DIR=settings.data_dir, DATABASE_URL=settings.database_url)
-    while (kept := await vectors(stores) - len(before)) == 0:  # noqa: ASYNC110  # stored by another process
+    while (kept := await vectors(stores) - vectors_before) == 0:  # noqa: ASYNC110  # stored by another process
         await asyncio.sleep(0.02)
     killed.kill()
     await killed.communicate()
@@ -136,9 +138,8 @@ async def test_an_ingest_that_is_killed_leaves_the_old_book_and_its_work_is_not_
 
     steps: list[tuple[str, int, int]] = []
     summary = await stores.ingestion.ingest(large, lambda *step: steps.append(step))
-    embedded = {total for step, _, total in steps if step == "Embedding passages"}
-    assert embedded == {summary.passages - kept}
-    assert await vectors(stores) == len(before) + summary.passages
+    embedded = {total for step, _, total in steps if step == "Embedding"}
+    assert embedded == {await vectors(stores) - vectors_before - kept}
     now = await texts(stores)
     assert len(now) == len(set(now)) == summary.passages
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services import docusaurus, links
-from services.ingestion import book
+from services.manuscript import book
 
 
 def told(folder: Path, pages: dict[str, str], docs_path: str = "/docs") -> list[str]:

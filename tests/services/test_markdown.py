@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.docusaurus import read
-from services.ingestion import sections
+from services.manuscript import sections
 from services.markdown import Block, Kind, Outline, parse
 
 BOOK = Path(__file__).parents[1] / "books" / "torture"

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 
 from bootstrap import House, open_house
@@ -39,7 +40,7 @@ async def test_relevance_is_between_0_and_1_and_falls(house: House) -> None:
 async def test_points_of_another_edition_in_the_index_take_no_place(house: House, settings: Settings) -> None:
     wick = await sections(house, "trim the wick")
     vector = await house.stores.embedder.embed_one("trim the wick")
-    await house.index.upsert([Point(uuid.uuid4(), vector) for _ in range(200)])
+    await house.index.upsert([Point(uuid.uuid4(), vector, vector[np.newaxis]) for _ in range(200)])
     assert await sections(house, "trim the wick") == wick
 
 
