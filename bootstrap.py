@@ -65,9 +65,7 @@ async def open_stores(settings: Settings, say: Say = silent) -> AsyncIterator[St
         )
         database = Database(await opened.enter_async_context(pool(url)))
         await migrate(settings.database_direct_url or url)
-        model = await prepared_model(settings.data_dir / "models", settings.embedding_model or None, say)
-        embedder = await open_embedder(settings, model)
-        opened.push_async_callback(embedder.close)
+        embedder = await opened.enter_async_context(open_embedding(settings, say))
         shared = server_index(settings, embedder) if settings.qdrant_url else None
         if shared:
             opened.push_async_callback(shared.close)
@@ -107,6 +105,17 @@ def claude_of(settings: Settings) -> AbstractAsyncContextManager[Claude]:
         base_url=settings.anthropic_base_url,
         model=settings.claude_model,
     )
+
+
+@asynccontextmanager
+async def open_embedding(settings: Settings, say: Say = silent) -> AsyncIterator[Embeds]:
+    """The embedding model, prepared first where it is not yet."""
+    model = await prepared_model(settings.data_dir / "models", settings.embedding_model or None, say)
+    embedder = await open_embedder(settings, model)
+    try:
+        yield embedder
+    finally:
+        await embedder.close()
 
 
 async def open_embedder(settings: Settings, model: Path) -> Embeds:

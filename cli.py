@@ -19,20 +19,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import schema as graphql_schema
 from app import create_app
-from bootstrap import Stores, open_house, open_stores
+from bootstrap import Stores, open_embedding, open_house, open_stores
 from db.embedded_postgres import EmbeddedPostgresFailed
 from db.migrate import MigrationChanged, MigrationFailed
 from db.migrate import migrate as run_migrations
 from db.postgres import BadDatabaseUrl, DatabaseUnavailable
 from db.vectors import IndexInUse, IndexMismatch, IndexUnavailable
+from evals.evaluation import evaluate_book
+from evals.labels import NoLabels, read_labels
 from services.book import Edition
 from services.cohere_api import CohereMissing
 from services.docusaurus import BookNotFound, Problem
 from services.embedding import EmbedderUnavailable
-from services.ingestion import Summary
+from services.ingestion import OtherBook, Summary
 from services.library import NoBook
 from services.manuscript import book
 from services.model_export import ModelError
+from services.retrieval import Weights
 from settings import Settings, SettingsInvalid, read_settings
 
 screen = Console(stderr=True)
@@ -53,6 +56,8 @@ EXPECTED = (
     MigrationFailed,
     ModelError,
     NoBook,
+    NoLabels,
+    OtherBook,
     SettingsInvalid,
 )
 
@@ -83,6 +88,17 @@ def ingest(path: Path, check: bool) -> None:
             sys.exit(check_folder(settings, path))
         set_up_logs(settings)
         run(ingest_folder(settings, path))
+
+
+@main.command("eval")
+@click.argument("labels", type=click.Path(path_type=Path))
+@click.option("--book", "folder", type=click.Path(path_type=Path), help="The docs folder, where it is not LABELS/docs.")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder for figures.json, curve.svg and run.jsonl.")
+@click.option("--calibrate", is_flag=True, help="Set the gate of the ingested book so that it refuses 2 % of these.")
+def evaluate(labels: Path, folder: Path | None, out: Path | None, calibrate: bool) -> None:
+    """Score retrieval, refusal and citations on the labelled questions in the folder LABELS, offline."""
+    with explained():
+        run(evaluate_labels(read_settings(), labels, folder or labels / "docs", out, calibrate))
 
 
 @main.command()
@@ -186,6 +202,24 @@ def check_folder(settings: Settings, path: Path) -> int:
     warn(folder.problems)
     screen.print(f"{len(folder.pages)} pages, {len(folder.problems)} warnings.")
     return bool(folder.problems)
+
+
+async def evaluate_labels(settings: Settings, labels: Path, folder: Path, out: Path | None, calibrate: bool) -> None:
+    """Ask every question of a labelled set and say how it went."""
+    async with open_embedding(settings, screen.print) as embedder:
+        with progress_bars() as progress:
+            found = await evaluate_book(embedder, read_labels(labels), folder, settings.retrieval_gate, progress)
+    Console().print(found.table())
+    screen.print(f"{found.proven} of {found.units} quotations stand where they are cited.")
+    how = "RETRIEVAL_GATE" if settings.retrieval_gate is not None else "calibrated: refuses at most 2 %"
+    screen.print(f"The gate is {found.gate} ({how}; a book that was never calibrated has {Weights().gate}).")
+    if out:
+        await asyncio.to_thread(found.save, out)
+        screen.print(f"Figures, run and curve are in {out}")
+    if calibrate:
+        async with open_stores(settings, screen.print) as stores:
+            await stores.ingestion.set_gate(found.version, found.settings)
+        screen.print(f"The gate of this book is now {found.gate}. A running server takes it within a second.")
 
 
 async def prepare_stores(settings: Settings) -> None:

@@ -64,6 +64,12 @@ async def current(database: Database) -> int | None:
     return number
 
 
+async def current_settings(database: Database) -> tuple[int, dict[str, float]] | None:
+    """The number of the current edition, and the settings of its search; None before the first."""
+    row = await database.fetchrow("SELECT number, settings FROM current_edition JOIN editions USING (number)")
+    return (row["number"], orjson.loads(row["settings"])) if row else None
+
+
 async def edition(database: Database, *, number: int) -> EditionRow | None:
     """An edition by its number, or None when it was swept."""
     row = await database.fetchrow(

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from markdown_it import MarkdownIt
-from markdown_it.rules_block import StateBlock, fence, heading, table
+from markdown_it.rules_block import StateBlock, fence, heading, hr, table
 from markdown_it.token import Token
 from mdit_py_plugins.dollarmath.index import math_block_dollar
 from mdit_py_plugins.footnote import footnote_plugin
@@ -38,6 +38,7 @@ def use_mdx_blocks(md: MarkdownIt) -> None:
     ruler.at("footnote_def", footnote_def, {"alt": _EVERYWHERE})
     ruler.at("fence", _placed(fence), {"alt": _EVERYWHERE})
     ruler.at("table", _placed(table), {"alt": ["paragraph", "reference"]})
+    ruler.at("hr", _placed(hr), {"alt": _EVERYWHERE})
     ruler.at("heading", _placed(heading), {"alt": ["paragraph", "reference", "blockquote"]})
     ruler.at("paragraph", _paragraph)
     ruler.before("fence", "mdx_esm", _esm)

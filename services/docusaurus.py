@@ -1,19 +1,18 @@
 """A folder of Docusaurus docs, read into pages."""
 
-import json
 import os
+import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from services import routes
-from services.frontmatter import FrontMatter, FrontMatterError, load
+from services.frontmatter import FrontMatter, FrontMatterError
 from services.markdown import Outline, parse
 from services.partials import PartialError, Partials
-from services.sidebar import Category, Entry, order
-
-LARGEST = 2 * 1024 * 1024  # bytes of a file
+from services.sidebar import Category, Entry, indexes, order
+from services.source import FileError, read_text
 
 _EXTENSIONS = (".md", ".mdx")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")  # BCP 47, in the spelling of folders
@@ -60,39 +59,70 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The pages of a book in the order of its sidebar, and what could not be read."""
+    """The pages of a book in the order of its sidebar, and what could not be read.
+
+    `root` is the folder's place in the site; `indexes` are the URLs below the docs route of generated index pages.
+    """
 
     pages: tuple[Page, ...]
     problems: tuple[Problem, ...]
+    root: PurePosixPath
+    indexes: frozenset[str]
 
 
 def read(path: Path) -> Folder:
     """Read the docs folder at `path`. Raises BookNotFound when it is missing or holds no page."""
     if not path.is_dir():
         raise BookNotFound(f"{path} is not a folder: give the docs folder of a Docusaurus site")
-    folder = _Reader(_real(path)).folder()
+    root = _real(path)
+    folder = _Reader(root.parent, PurePosixPath(root.name), root.name).folder()
     if not folder.pages and not folder.problems:
         raise BookNotFound(f"{path} has no .md or .mdx pages: give the docs folder of a Docusaurus site")
     return folder
 
 
-def translations(path: Path) -> Iterator[Folder]:
-    """The author's own translations beside the docs folder at `path`, one folder for each language.
+def translations(path: Path, own: str) -> Iterator[Folder]:
+    """The author's own translations beside the docs folder at `path`, one folder for each language but `own`.
 
     They stand where Docusaurus has them ("Internationalization", "Translate your site"). Ids begin with the language.
     """
-    for current in sorted(_real(path).parent.glob("i18n/*/docusaurus-plugin-content-docs/current")):
-        language = current.parent.parent.name
-        if current.is_dir() and _LANGUAGE.fullmatch(language):
-            folder = _Reader(current).folder()
-            where = current.relative_to(_real(path).parent)
-            yield Folder(
-                tuple(
-                    replace(page, id=f"{language}/{page.id}", language=language, file=str(where / page.file))
+    root = _real(path)
+    for place in sorted(root.parent.glob("i18n/*")):
+        current = _current(place, root)
+        if current and place.name != own and _LANGUAGE.fullmatch(place.name):
+            where = PurePosixPath(current.relative_to(root.parent))
+            folder = _Reader(root.parent, where, root.name).folder()
+            yield replace(
+                folder,
+                pages=tuple(
+                    replace(page, id=f"{place.name}/{page.id}", language=place.name, file=_below(where, page.file))
                     for page in folder.pages
                 ),
-                tuple(replace(problem, file=str(where / problem.file)) for problem in folder.problems),
+                problems=tuple(replace(problem, file=_below(where, problem.file)) for problem in folder.problems),
             )
+
+
+def _current(place: Path, root: Path) -> Path | None:
+    """Where the translation of the docs folder `root` is below `place`.
+
+    A site may have several docs folders. The one without a name of its own is called docs, or is the one whose pages
+    the translation has.
+    """
+    named = place / f"docusaurus-plugin-content-docs-{root.name}" / "current"
+    if named.is_dir():
+        return named
+    current = place / "docusaurus-plugin-content-docs" / "current"
+    names = {file.relative_to(current) for end in _EXTENSIONS for file in current.glob(f"**/*{end}")}
+
+    def shared(folder: Path) -> int:
+        return sum((folder / name).is_file() for name in names)
+
+    is_ours = root.name == "docs" or shared(root) > shared(root.parent / "docs")
+    return current if current.is_dir() and is_ours else None
+
+
+def _below(folder: PurePosixPath, file: str) -> str:
+    return posixpath.normpath(folder / file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +134,27 @@ class _Draft:
     page: Page
 
 
-class _FileError(Exception):
-    def __init__(self, line: int, message: str) -> None:
-        super().__init__(message)
-        self.line = line
-        self.message = message
-
-
 class _Reader:
-    """Reads one folder; collects problems on the way."""
+    """Reads one folder of a site, whose own docs are in the folder named `docs`; collects problems on the way."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, site: Path, folder: PurePosixPath, docs: str) -> None:
+        self._site = site
+        self._folder = folder
+        self._root = site / folder
         self._problems: list[Problem] = []
-        self._partials = Partials(root.name, self._partial)
+        # A folder of docs that was copied out of its site has another name than its own pages call it by.
+        self._partials = Partials(folder, {} if (site / "docs").is_dir() else {"docs": docs}, self._partial)
 
     def folder(self) -> Folder:
         files = list(self._files(PurePosixPath("."), ()))
         pages = [draft for file in files if (draft := self._draft(file))]
-        placed = self._placed(list(self._unique(pages)))
+        unique = list(self._unique(pages))
+        folders = {folder for draft in unique for folder in draft.file.parents}
+        categories = {folder: self._category(folder) for folder in sorted(folders)}
+        placed = _placed(unique, categories)
         self._problems += [Problem(str(error.file), error.line, error.message) for error in self._partials.errors]
         problems = sorted(set(self._problems), key=lambda problem: (problem.file, problem.line, problem.message))
-        return Folder(tuple(placed), tuple(problems))
+        return Folder(tuple(placed), tuple(problems), self._folder, indexes(categories))
 
     def _files(self, folder: PurePosixPath, above: tuple[Path, ...]) -> Iterator[PurePosixPath]:
         """The pages below a folder, sorted; links out of the book and links to a folder above are not followed."""
@@ -159,7 +188,7 @@ class _Reader:
             if front.draft:
                 return None
             inserted = self._partials.insert(file, content, first_line)
-        except _FileError as error:
+        except FileError as error:
             self._problem(file, error.line, error.message)
             return None
         except PartialError as error:
@@ -184,22 +213,24 @@ class _Reader:
 
     def _content(self, file: PurePosixPath) -> tuple[FrontMatter, str, int]:
         """The front matter, the content, and the line of the file on which the content begins."""
-        text = _text(self._root / file)
+        text = read_text(self._root / file)
         try:
             front, content = FrontMatter.read(text)
         except FrontMatterError as error:
-            raise _FileError(error.line, f"The front matter {error.message}") from error
+            raise FileError(error.line, f"The front matter {error.message}") from error
         if front.id and "/" in front.id:
-            raise _FileError(1, "The front matter has an id with a slash; use slug for the URL")
+            raise FileError(1, "The front matter has an id with a slash; use slug for the URL")
         return front, content, 1 + text.count("\n", 0, len(text) - len(content))
 
     def _partial(self, file: PurePosixPath) -> tuple[str, int] | None:
+        """The content of a file of the site, and its first line. A link may not lead out of the docs, nor the site."""
+        bound = self._site if file.parts[0] == ".." else self._root
         path = _real(self._root / file)
-        if not path.is_file() or not path.is_relative_to(self._root):
+        if not path.is_file() or not path.is_relative_to(bound):
             return None
         try:
             _, content, first_line = self._content(file)
-        except _FileError as error:
+        except FileError as error:
             self._problem(file, error.line, error.message)
             return None
         return content, first_line
@@ -218,34 +249,31 @@ class _Reader:
                 ids[page.id] = paths[page.path] = page.file
                 yield draft
 
-    def _placed(self, drafts: list[_Draft]) -> list[Page]:
-        """The pages in the order of the sidebar, unlisted ones last by file."""
-        entries = [
-            Entry(draft.file, draft.page.id, routes.sidebar_position(draft.file, draft.front)) for draft in drafts
-        ]
-        folders = {folder for draft in drafts for folder in draft.file.parents}
-        ids = order(entries, {folder: self._category(folder) for folder in sorted(folders)})
-        places = {id: place for place, id in enumerate(ids)}
-        pages = sorted(
-            (draft.page for draft in drafts),
-            key=lambda page: (page.unlisted, page.file if page.unlisted else "", places[page.id]),
-        )
-        return [replace(page, position=position) for position, page in enumerate(pages)]
-
     def _category(self, folder: PurePosixPath) -> Category:
         for extension in ("json", "yml", "yaml"):
             file = folder / f"_category_.{extension}"
             path = _real(self._root / file)
             if path.is_file() and path.is_relative_to(self._root):
                 try:
-                    return _read_category(_text(path), extension)
-                except (FrontMatterError, _FileError) as error:
+                    return Category.read(read_text(path))
+                except (FrontMatterError, FileError) as error:
                     self._problem(file, error.line, f"The category {error.message}")
         return Category()
 
     def _problem(self, file: PurePosixPath, line: int, message: str) -> None:
         shown = str(file).encode("utf-8", "replace").decode()
         self._problems.append(Problem(shown, line, message))
+
+
+def _placed(drafts: list[_Draft], categories: dict[PurePosixPath, Category]) -> list[Page]:
+    """The pages in the order of the sidebar, unlisted ones last by file."""
+    entries = [Entry(draft.file, draft.page.id, routes.sidebar_position(draft.file, draft.front)) for draft in drafts]
+    places = {id: place for place, id in enumerate(order(entries, categories))}
+    pages = sorted(
+        (draft.page for draft in drafts),
+        key=lambda page: (page.unlisted, page.file if page.unlisted else "", places[page.id]),
+    )
+    return [replace(page, position=position) for position, page in enumerate(pages)]
 
 
 def _real(path: Path) -> Path:
@@ -260,39 +288,5 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _text(path: Path) -> str:
-    """A file's text without byte-order mark, with LF line ends. Raises _FileError."""
-    try:
-        if path.stat().st_size > LARGEST:
-            raise _FileError(1, "is larger than 2 MiB; split it")
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise _FileError(1, f"cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise _FileError(data.count(b"\n", 0, error.start) + 1, "is not valid UTF-8; save it as UTF-8") from error
-    if "\0" in text:
-        raise _FileError(text.count("\n", 0, text.index("\0")) + 1, "has a NUL character; remove it")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
 def _title(front: FrontMatter, outline: Outline) -> str:
     return front.title or outline.title or ""
-
-
-def _read_category(text: str, extension: str) -> Category:
-    values: dict[object, object] = _json(text) if extension == "json" else load(text)
-    position, link = values.get("position"), values.get("link")
-    if position is not None and (not isinstance(position, int | float) or isinstance(position, bool)):
-        raise FrontMatterError(1, "has a position that is not a number")
-    page = link.get("id") if isinstance(link, dict) and link.get("type") == "doc" else None
-    return Category(position, "link" not in values, page if isinstance(page, str) else None)
-
-
-def _json(text: str) -> dict[object, object]:
-    try:
-        values = json.loads(text or "{}")
-    except (ValueError, RecursionError) as error:
-        line = error.lineno if isinstance(error, json.JSONDecodeError) else 1
-        raise FrontMatterError(line, "is not valid JSON") from error
-    return values if isinstance(values, dict) else {}

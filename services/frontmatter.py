@@ -63,7 +63,7 @@ class FrontMatter:
         source, content = _split(text)
         if source is None:
             return cls(), content
-        fields = _Fields(source, load(source))
+        fields = Fields(source, load(source))
         return cls(
             id=fields.text("id"),
             title=fields.text("title"),
@@ -106,7 +106,7 @@ def _split(text: str) -> tuple[str | None, str]:
     return source, content.removeprefix("\n") if closing else ""
 
 
-class _Fields:
+class Fields:
     """The fields of one mapping, each checked for its type."""
 
     def __init__(self, source: str, values: dict[object, object]) -> None:
@@ -128,9 +128,12 @@ class _Fields:
         if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
             return value
         try:
-            return float(str(value))
+            number = float(str(value))
         except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
             self._refuse(name, "must be a number")
+        return number
 
     def flag(self, name: str, default: bool) -> bool:
         value = self._values.get(name, default)

@@ -22,6 +22,10 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
 
+class OtherBook(Exception):
+    """What was measured belongs to another version of the book than the current one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What an ingest found and did. `new`, `unchanged` and `removed` count passages."""
@@ -74,6 +78,16 @@ class Ingestion:
             edition = replace(before, model=model, version=version(model, chapters, passages), settings={})
             await self._publish(edition, chapters, passages, before, progress)
         return True
+
+    async def set_gate(self, of_version: str, settings: dict[str, float]) -> None:
+        """Set the gate of the current edition. Raises OtherBook if that is not of this version."""
+        number = await db.editions.current(self._database)
+        edition = await db.editions.edition(self._database, number=number) if number else None
+        if not number or not edition or edition.version != of_version:
+            raise OtherBook(
+                "The gate was measured on another version of the book than is served: ingest that one first."
+            )
+        await db.editions.set_settings(self._database, number=number, settings={**edition.settings, **settings})
 
     async def _publish(
         self,

@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import structlog
@@ -76,8 +76,13 @@ class Library:
         self._checked = time.monotonic()
 
     async def _follow(self) -> None:
-        number = await db.editions.current(self._database)
-        if number is None or (self._open and self._open.edition.number == number):
+        current = await db.editions.current_settings(self._database)
+        if current is None:
+            return
+        number, settings = current
+        if self._open and self._open.edition.number == number:
+            if self._open.edition.settings != settings:  # calibrated meanwhile
+                self._open = replace(self._open, edition=replace(self._open.edition, settings=settings))
             return
         row = await db.editions.edition(self._database, number=number)
         if row is None:  # swept between the two reads: a newer one is there at the next look

@@ -6,30 +6,34 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-from services.docusaurus import Page, Problem
+from services.docusaurus import Folder, Page, Problem
 
 
-def check(pages: Sequence[Page], docs_path: str) -> list[Problem]:
+def check(folders: Sequence[Folder], docs_path: str) -> list[Problem]:
     """Broken links and anchors within the book, ids that stand twice, and pages without text.
 
-    `docs_path` is the path at which the site shows the docs, such as "/docs". Links to anything but a page of the book
-    are not looked at.
+    The first folder is the book's own, the others are its translations. `docs_path` is the path at which the site shows
+    the docs, such as "/docs". Links to anything but a page of the book are not looked at.
     """
-    found = []
-    for language in {page.language for page in pages}:
-        book = _Book([page for page in pages if page.language == language], docs_path)
-        found += [problem for page in book.pages for problem in book.problems(page)]
+    books = [_Book(folder, folders[0], docs_path) for folder in folders]
+    found = [problem for book in books for page in book.pages for problem in book.problems(page)]
     return sorted(found, key=lambda problem: (problem.file, problem.line, problem.message))
 
 
 class _Book:
-    """The pages of one language, by file and by URL."""
+    """The site in one language, by file and by URL: what is not translated is shown as the book has it."""
 
-    def __init__(self, pages: Sequence[Page], docs_path: str) -> None:
-        self.pages = pages
+    def __init__(self, folder: Folder, own: Folder, docs_path: str) -> None:
+        self.pages = folder.pages
         self._docs_path = docs_path.rstrip("/")
-        self._files = {page.file: page for page in pages}
-        self._urls = {page.path.rstrip("/"): page for page in pages}
+        self._roots = (str(folder.root), str(own.root))
+        self._indexes = folder.indexes | own.indexes
+        translated = {page.file for page in folder.pages if page.language}
+        shown = [page for page in own.pages if f"{folder.root}/{page.file}" not in translated]
+        self._urls = {page.path.rstrip("/"): page for page in (*shown, *folder.pages)}
+        # A folder of docs that was copied out of its site has another name than its own pages call it by.
+        self._files = {f"{name}/{page.file}": page for name in ("docs", own.root) for page in shown}
+        self._files |= {page.file: page for page in folder.pages if page.language}
 
     def problems(self, page: Page) -> Iterator[Problem]:
         if not page.outline.blocks:
@@ -60,27 +64,47 @@ class _Book:
             )
         pointed = self._page(page, parts.path)
         if pointed is None:
-            return f"links to {target}, which is no page of the book" if self._is_ours(parts.path) else None
+            return f"links to {target}, which is no page of the book" if self._is_ours(page, parts.path) else None
         if not has_anchor(pointed, parts.fragment):
             return f"links to {target}, but {pointed.file} has no #{parts.fragment}"
         return None
 
     def _page(self, page: Page, path: str) -> Page | None:
         if path.endswith((".md", ".mdx")):
-            beside = posixpath.normpath(posixpath.join(posixpath.dirname(page.file), path.lstrip("/")))
-            from_root = "/" + re.sub(r"^(@site/[^/]+)?/", "", path)
-            return self._files.get(beside) or next(
-                (page for file, page in self._files.items() if f"/{file}".endswith(from_root)), None
-            )
-        there = posixpath.normpath(posixpath.join(self._docs_path, posixpath.dirname(page.path.lstrip("/")), path))
-        below = there.removeprefix(self._docs_path)
-        return self._urls.get(below.rstrip("/")) if below != there or not self._docs_path else None
+            return next((self._files[file] for file in self._sources(page, path) if file in self._files), None)
+        url = self._url(page, path)
+        return None if url is None else self._urls.get(url)
 
-    def _is_ours(self, path: str) -> bool:
-        """True where the link must mean a page of the book: a Markdown file, or a URL below the docs."""
+    def _sources(self, page: Page, path: str) -> list[str]:
+        """The files of the site that a path may mean, in the order in which Docusaurus looks for them."""
+        if path.startswith("@site/"):
+            return [path.removeprefix("@site/")]
+        beside = posixpath.dirname(page.file if page.language else f"{self._roots[1]}/{page.file}")
+        folders = [beside, *self._roots, ""]
+        if path.startswith(("./", "../")):
+            folders = folders[:1]
+        elif path.startswith("/"):
+            folders = folders[1:]
+        return [posixpath.normpath(posixpath.join(folder, path.lstrip("/"))) for folder in folders]
+
+    def _url(self, page: Page, path: str) -> str | None:
+        """Where a URL leads below the docs; None when that is elsewhere."""
+        there = posixpath.normpath(posixpath.join(f"{self._docs_path}/", posixpath.dirname(page.path)[1:], path))
+        if not f"{there}/".startswith(f"{self._docs_path}/"):
+            return None
+        return there.removeprefix(self._docs_path).rstrip("/")
+
+    def _is_ours(self, page: Page, path: str) -> bool:
+        """True where the link must mean a page of the book: a Markdown file, or a URL below the docs.
+
+        Docs at the root of a site share their URLs with the blog and with files, which are called by absolute paths.
+        """
         if path.endswith((".md", ".mdx")):
             return True
-        return path.startswith(f"{self._docs_path}/") and not re.search(r"\.\w+$", path)
+        url = self._url(page, path)
+        if url is None or url in self._indexes or re.search(r"\.\w+$", path):
+            return False
+        return bool(self._docs_path) or not path.startswith("/")
 
 
 def has_anchor(page: Page, anchor: str) -> bool:

@@ -88,12 +88,15 @@ def book(path: Path, docs_path: str) -> Folder:
 
     `docs_path` is the path at which the site shows the docs. Raises BookNotFound.
     """
-    folders = [docusaurus.read(path), *docusaurus.translations(path)]
+    own = docusaurus.read(path)
+    spoken = language("".join(page.content for page in own.pages))
+    folders = [own, *docusaurus.translations(path, spoken)]
     pages = [page for folder in folders for page in folder.pages]
     problems = [problem for folder in folders for problem in folder.problems]
-    return Folder(
-        tuple(replace(page, position=position) for position, page in enumerate(pages)),
-        (*problems, *links.check(pages, docs_path)),
+    return replace(
+        own,
+        pages=tuple(replace(page, position=position) for position, page in enumerate(pages)),
+        problems=(*problems, *links.check(folders, docs_path)),
     )
 
 
@@ -148,7 +151,7 @@ def chapter_row(page: Page) -> ChapterRow:
 def sections(page: Page) -> list[tuple[str, int, str | None]]:
     """Heading, level and anchor of a page's sections, the title first where the theme shows one for it."""
     headings = [(heading.text, heading.level, heading.anchor) for heading in page.outline.headings]
-    has_title = page.hides_title or page.outline.title is not None
+    has_title = page.hides_title or page.outline.shows_title
     return headings if has_title else [(page.title, 1, None), *headings]
 
 

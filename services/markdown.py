@@ -70,20 +70,16 @@ class Link:
 class Outline:
     """The headings, the blocks and the links of a page, in the order of the source.
 
-    `ids` are those that tags of the page carry, headings among them or not.
+    `ids` are those that tags of the page carry, headings among them or not. `title` is the text of the heading of
+    level 1 that begins the page, or None. `shows_title` says that Docusaurus adds no title of its own.
     """
 
     headings: tuple[Heading, ...]
     blocks: tuple[Block, ...]
     links: tuple[Link, ...]
     ids: frozenset[str]
-
-    @property
-    def title(self) -> str | None:
-        """The heading that Docusaurus takes for the page's title: of level 1, above everything else; or None."""
-        if not self.headings or self.headings[0].level != 1 or (self.blocks and self.blocks[0].heading < 0):
-            return None
-        return self.headings[0].text
+    title: str | None
+    shows_title: bool
 
 
 def parse(content: str, partials: Sequence[tuple[int, int]] = ()) -> Outline:
@@ -133,6 +129,8 @@ class _Reader:
         self._links: list[Link] = []
         self._ids: set[str] = set()
         self._open: _OpenHeading | None = None
+        self._title: str | None = None
+        self._shows_title: bool | None = None  # None until something decides it
         self._place = 0
 
     def outline(self) -> Outline:
@@ -145,7 +143,14 @@ class _Reader:
         self._headings.sort(key=lambda heading: heading.start)
         starts = [heading.start for heading in self._headings]
         blocks = (replace(block, heading=bisect_right(starts, block.start) - 1) for block in self._blocks)
-        return Outline(tuple(self._headings), tuple(blocks), tuple(self._links), frozenset(self._ids))
+        return Outline(
+            tuple(self._headings),
+            tuple(blocks),
+            tuple(self._links),
+            frozenset(self._ids),
+            self._title,
+            bool(self._shows_title),
+        )
 
     def _read(self, tokens: list[Token], position: int) -> int:
         """Take in the token at `position`; the position of the next one."""
@@ -160,6 +165,9 @@ class _Reader:
             self._text(token)
         elif token.type == "mdx":
             self._tag(token.meta["piece"])
+            self._template(token.meta["piece"])
+        elif token.type == "hr":
+            self._look_for_title(None, self._range(token)[0])
         elif token.type in ("fence", "math_block"):
             self._verbatim(token)
         return position + 1
@@ -176,7 +184,18 @@ class _Reader:
             anchor = anchor or self._sluggers[scope].slug(slug) or None
         level = int(opening.tag[1])
         text = plain_text(children)
-        self._headings.append(Heading(text, level, None if level == 1 else anchor, start, end))
+        heading = Heading(text, level, None if level == 1 else anchor, start, end)
+        self._headings.append(heading)
+        self._look_for_title(heading, start)
+
+    def _look_for_title(self, heading: Heading | None, start: int) -> None:
+        """The page's own first heading decides, or a thematic break above it; its tags and partials do not count."""
+        if self._shows_title is not None or self._scope(start) != len(self._scopes) - 1:
+            return
+        self._shows_title = heading is not None and heading.level == 1
+        above = re.split(r"\n{2,}", self._source.content[:start].strip())
+        if heading and self._shows_title and all(re.match(r"import\s|\Z", part) for part in above):
+            self._title = heading.text or None
 
     def _text(self, inline: Token) -> None:
         start, end = self._range(inline)
@@ -221,9 +240,15 @@ class _Reader:
             self._open = None
 
     def _verbatim(self, token: Token) -> None:
-        text = token.content.strip("\n") if token.type == "fence" else token.content.strip()
+        text = token.content.rstrip("\n") if token.type == "fence" else token.content.strip()
         if text.strip():
             self._add(Kind.CODE if token.type == "fence" else Kind.MATH, text, [self._range(token)])
+
+    def _template(self, piece: mdx.Piece) -> None:
+        place = piece.template
+        if place and not self._open:
+            start, end = self._source.offset(place[0]), self._source.offset(place[1] - 1) + 1
+            self._add(Kind.CODE, self._source.text[slice(*place)], [(start, end)])
 
     def _table(self, tokens: list[Token], position: int) -> int:
         rows: list[str] = []

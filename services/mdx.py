@@ -30,6 +30,12 @@ class Piece:
         """What stands between the braces of an expression."""
         return self.source[1:-1]
 
+    @property
+    def template(self) -> tuple[int, int] | None:
+        """Where the text of an expression stands that is nothing but a template string without expressions in it."""
+        found = _TEMPLATE.fullmatch(self.source) if self.sort is Sort.EXPRESSION else None
+        return (self.start + found.start(1), self.start + found.end(1)) if found and found[1] else None
+
     def attribute(self, name: str) -> str | None:
         """The value of a tag's attribute written as a string; None when it is absent or computed."""
         for found in _ATTRIBUTE_VALUE.finditer(self.source):
@@ -48,6 +54,7 @@ _ATTRIBUTE = re.compile(r"[^\W\d][\w$:.-]*(?:\s*=\s*(?:\"[^\"]*\"|'[^']*'|(?=\{)
 _ATTRIBUTE_VALUE = re.compile(
     r"\s([\w$:.-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|\{\s*\"([^\"]*)\"\s*\}|\{\s*'([^']*)'\s*\})"
 )
+_TEMPLATE = re.compile(r"\{\s*`(?:[ \t]*\n)*((?:[^`\\$]|\\.|\$(?!\{))*?)\s*`\s*\}", re.DOTALL)
 _BLANKS = re.compile(r"\s*")
 _COMMENT_START = re.compile(r"<!--(?!>|->)")
 _BLANK_LINE = r"\n[ \t]*(?=\n)"

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -37,15 +37,20 @@ class Inserted:
     ranges: tuple[tuple[int, int], ...] = ()
 
 
-# The content of a file of the docs folder and its first line in that file; None when there is no such file.
+# The content of a file and its first line in that file; None when there is no such file. The path begins at the docs
+# folder, with ".." where the file is elsewhere in the site.
 Reader = Callable[[PurePosixPath], tuple[str, int] | None]
 
 
 class Partials:
-    """Puts partials in place for the pages of one folder, reading each partial once."""
+    """Puts partials in place for the pages of one folder of a site, reading each partial once.
 
-    def __init__(self, folder: str, read: Reader) -> None:
+    `renamed` has the names of folders at the top of the site that are called otherwise in imports.
+    """
+
+    def __init__(self, folder: PurePosixPath, renamed: Mapping[str, str], read: Reader) -> None:
         self._folder = folder
+        self._renamed = renamed
         self._read = read
         self._done: dict[PurePosixPath, Inserted] = {}
         self.errors: list[PartialError] = []
@@ -83,7 +88,7 @@ class Partials:
         source = self._read(target) if target else None
         if not target or source is None:
             self.errors.append(
-                PartialError(file, line, f"imports {written}, which is not a readable page of the folder")
+                PartialError(file, line, f"imports {written}, which is not a readable page of the site")
             )
             return None
         inserted = self._insert(target, source[0], source[1], (*above, target))
@@ -91,15 +96,14 @@ class Partials:
         return inserted
 
     def _target(self, file: PurePosixPath, written: str) -> PurePosixPath | None:
-        """Where an import leads, below the docs folder; None when that is elsewhere."""
+        """Where an import leads, from the docs folder; None when that is out of the site."""
         if written.startswith("@site/"):
-            top, _, path = written.removeprefix("@site/").partition("/")
-            if top not in ("docs", self._folder):
-                return None
+            top, _, rest = written.removeprefix("@site/").partition("/")
+            path = posixpath.join(self._renamed.get(top, top), rest)
         else:
-            path = posixpath.join(str(file.parent), written)
+            path = posixpath.join(self._folder, file.parent, written)
         path = posixpath.normpath(path)
-        return None if path.startswith(("..", "/")) else PurePosixPath(path)
+        return None if path.startswith(("..", "/")) else PurePosixPath(posixpath.relpath(path, self._folder))
 
 
 def _without_code(content: str) -> str:

@@ -1,5 +1,6 @@
 """Cuts a page into passages: as much of one section as the embedding model reads at once."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,6 +10,7 @@ from services.docusaurus import Page
 from services.markdown import Block, Kind, plain
 
 LIMIT = 230  # tokens, title included; the model reads 256 with its two marks, and tokens of parts add up to a few more
+FENCE = re.compile(r"(?P<ticks>`{3,}|~{3,})[ \t]*(?P<language>[^\s`{]*)[^\n]*")
 
 CountTokens = Callable[[str], int]
 
@@ -85,20 +87,60 @@ def pieces_of(block: Block, content: str, count: CountTokens, room: int) -> Iter
     units = [Span(unit.start, unit.end) for unit in block.units]
     sizes = {unit: count(content[unit.start : unit.end]) for unit in units}
     if sum(sizes.values()) <= room:
-        text = content[block.start : block.end] if block.kind == Kind.CODE else block.text
+        text = code(block, content, units, whole=True) if block.kind == Kind.CODE else block.text
         yield Piece(text, tuple(units), sum(sizes.values()))
         return
     header = units[:1] if block.kind == Kind.TABLE and sizes[units[0]] <= room // 2 else []
     head = sum(sizes[unit] for unit in header)
+    if block.kind == Kind.CODE:
+        head = min(count("\n".join(fence(block, content))), room // 2)  # each part is shown in a fence of its own
     small = [part for unit in units[len(header) :] for part in fit(unit, content, count, room - head)]
     for group in grouped(small, [count(content[part.start : part.end]) for part in small], room - head):
         parts = (*header, *group)
-        source = "\n".join(content[part.start : part.end] for part in parts)
-        yield Piece(
-            text=source if block.kind in (Kind.CODE, Kind.MATH) else plain(source),
-            units=parts,
-            tokens=sum(count(content[part.start : part.end]) for part in parts),
-        )
+        tokens = sum(count(content[part.start : part.end]) for part in parts)
+        yield Piece(shown(block, content, parts), parts, tokens)
+
+
+def shown(block: Block, content: str, parts: Sequence[Span]) -> str:
+    """What a reader sees of some parts of a block that stand in a row."""
+    if block.kind == Kind.CODE:
+        return code(block, content, parts)
+    if block.kind == Kind.TABLE:
+        rows = {Span(unit.start, unit.end): row for unit, row in zip(block.units, block.text.split("\n"), strict=False)}
+        return "\n".join(rows.get(part) or plain(content[part.start : part.end]) for part in parts)
+    source = "\n".join(content[part.start : part.end] for part in parts)
+    return source if block.kind == Kind.MATH else plain(source)
+
+
+def code(block: Block, content: str, parts: Sequence[Span], *, whole: bool = False) -> str:
+    """Some parts of a code block that stand in a row, with their indentation, in a fence of their own."""
+    opening, closing = fence(block, content, whole=whole)
+    first = place_in_code(block, content, parts[0].start)
+    last = place_in_code(block, content, parts[-1].end)
+    return f"{opening}\n{block.text[first:last].rstrip()}\n{closing}"
+
+
+def fence(block: Block, content: str, *, whole: bool = False) -> tuple[str, str]:
+    """The lines around a code block; without what stands behind the language, unless they are for the whole block."""
+    found = FENCE.match(content, block.start)
+    if not found:
+        ticks = max(["``", *re.findall("`+", block.text)], key=len) + "`"
+        return ticks, ticks
+    return (found[0].rstrip() if whole else found["ticks"] + found["language"]), found["ticks"]
+
+
+def place_in_code(block: Block, content: str, offset: int) -> int:
+    """Where an offset into the content is in the text of a code block; the indentation belongs to what follows it."""
+    lines = block.text.split("\n")
+    row = content.count("\n", block.start, offset) - (1 if FENCE.match(content, block.start) else 0)
+    if row < 0:
+        return 0
+    if row >= len(lines):
+        return len(block.text)
+    rest = content[offset : block.end].partition("\n")[0].rstrip()
+    column = max(0, len(lines[row].rstrip()) - len(rest))
+    before = sum(len(line) + 1 for line in lines[:row])
+    return before + (column if lines[row][:column].strip() else 0)
 
 
 def grouped(spans: Sequence[Span], sizes: Sequence[int], room: int) -> Iterator[list[Span]]:

@@ -17,6 +17,8 @@ from services.library import OpenBook
 BUDGET = 2200  # tokens of the embedding model handed to the language model: ASK-11
 CANDIDATES = 64  # passages taken from the vector index before fusion; words add as many
 NEARLY_EQUAL = 2  # decimals of a score
+QUOTING = 0.1  # more than the gate, where no model judges the passages
+WORDS_GATE = 0.6  # of the 2 that two kinds of words can get, where nothing but words is compared
 log = structlog.get_logger()
 
 Scores = npt.NDArray[np.float32]
@@ -41,15 +43,17 @@ class Weights:
     """How much each signal counts, and the least sum that makes a question answerable. Settings of a book's edition.
 
     `passage` and `sentence` weigh cosines, of the passage and of its best sentence; `words` and `sentence_words` weigh
-    BM25 likewise, between 0 and 1. The defaults were chosen on the book of 18 articles (docs/retrieval.md); the gate is
-    set for each book by `footnote eval --calibrate`.
+    BM25 likewise, between 0 and 1; both pairs were weighed on a book of 18 articles. The gate looks at the cosines, and
+    at `gate_words` of the words: much where questions are worded like the book, little where students ask in words of
+    their own. Its defaults suit the latter; `footnote eval --calibrate` sets both for a book. See docs/retrieval.md.
     """
 
     passage: float = 0.5
     sentence: float = 1.0
     words: float = 1.0
     sentence_words: float = 1.0
-    gate: float = 0.99
+    gate_words: float = 0.25
+    gate: float = 0.55
 
     @classmethod
     def of(cls, settings: Mapping[str, float]) -> "Weights":
@@ -72,15 +76,18 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Passages of a book, best first; whether the best is near enough to answer from; and those that are handed on.
+    """Passages of a book, best first, and those that are handed on.
 
-    `index_away` tells that only words were compared.
+    `top` is what the gate saw: the question is `answerable` if a model looks at the passages before readers do, and
+    `quotable` if they have to speak for themselves. `index_away` tells that only words were compared.
     """
 
     book: OpenBook
     found: tuple[Found, ...]
-    answerable: bool
     given: tuple[Found, ...]
+    top: float
+    answerable: bool
+    quotable: bool
     index_away: bool = False
 
 
@@ -108,25 +115,21 @@ class Retriever:
         """The passages of the current edition ranked for the question."""
         book = await self._shelf.open()
         weights = Weights.of(book.edition.settings)
-        by_words = weights.words * book.lexicon.scores(question)
-        by_words += weights.sentence_words * book.sentences.scores(question)
+        words, sentence_words = book.lexicon.scores(question), book.sentences.scores(question)
+        by_words = weights.words * words + weights.sentence_words * sentence_words
         try:
             near = await self._near(book, await self._embedder.embed_one(question), by_words)
         except (IndexUnavailable, EmbedderUnavailable) as away:
             log.warning("searching by words alone", reason=str(away))
-            return self._by_words_alone(book, weights, by_words)
+            return by_words_alone(book, weights, by_words)
         scored = {
             place: weights.passage * passage + weights.sentence * sentence + float(by_words[place])
             for place, (passage, sentence) in near.items()
         }
+        shared = weights.gate_words * (words + sentence_words)
+        top = max((sum(cosines) + float(shared[place]) for place, cosines in near.items()), default=0.0)
         gate = weights.gate if self._gate is None else self._gate
-        return ranked(book, scored, most=weights.most, gate=gate)
-
-    def _by_words_alone(self, book: OpenBook, weights: Weights, by_words: Scores) -> Retrieved:
-        """Half of the signals have to pass half of the gate."""
-        scored = {int(place): float(by_words[place]) for place in best(by_words)}
-        gate = (weights.gate if self._gate is None else self._gate) / 2
-        return ranked(book, scored, most=weights.words + weights.sentence_words, gate=gate, index_away=True)
+        return ranked(book, scored, weights.most, top=top, gate=gate)
 
     async def _near(self, book: OpenBook, vector: Scores, by_words: Scores) -> dict[int, Nearness]:
         """How near the candidates are, by their place: the nearest by vector, and the best by words."""
@@ -151,8 +154,15 @@ def best(by_words: Scores) -> npt.NDArray[np.intp]:
     return most[by_words[most] > 0]
 
 
+def by_words_alone(book: OpenBook, weights: Weights, by_words: Scores) -> Retrieved:
+    """What is found without vectors."""
+    scored = {int(place): float(by_words[place]) for place in best(by_words)}
+    top = max(scored.values(), default=0.0)
+    return ranked(book, scored, weights.words + weights.sentence_words, top=top, gate=WORDS_GATE, index_away=True)
+
+
 def ranked(
-    book: OpenBook, scored: Mapping[int, float], *, most: float, gate: float, index_away: bool = False
+    book: OpenBook, scored: Mapping[int, float], most: float, *, top: float, gate: float, index_away: bool = False
 ) -> Retrieved:
     """Best first. Among nearly equal ones, passages of reviewed pages come before others."""
     passages = book.edition.passages
@@ -166,5 +176,12 @@ def ranked(
         ),
     )
     found = tuple(Found(passages[book.ids[place]], min(max(scored[place] / most, 0.0), 1.0)) for place in order)
-    answerable = bool(scored) and max(scored.values()) >= gate
-    return Retrieved(book, found, answerable, within(found, BUDGET), index_away)
+    return Retrieved(
+        book=book,
+        found=found,
+        given=within(found, BUDGET),
+        top=top,
+        answerable=bool(found) and top >= gate,
+        quotable=bool(found) and top >= gate + QUOTING,
+        index_away=index_away,
+    )

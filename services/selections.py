@@ -11,23 +11,19 @@ import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
+from itertools import accumulate, product
 
 from services import mdx
 from services.blocks import ADMONITIONS
 from services.book import Span
 from services.source import Source
 
-# The numbered views of a page. Chrome copies the case that the style sheet shows, which has admonition titles in
-# capitals; Firefox the one that is written; `Block.text` holds the words that the author wrote and no others.
-_WRITTEN = 2
-
-_DROPPED = frozenset("*_~`#|\\[]{}>$•◦▪‣●○■↩")
+_DROPPED = frozenset("*_~`#|\\[]{}>$•◦▪‣●○■↩\ufe0e\ufe0f")
+_INVISIBLE = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp"))
 _SAME = dict.fromkeys("‐‒–—―−", "-") | dict.fromkeys("“”„‟″", '"') | dict.fromkeys("‘’‚‛′", "'")
 
 # Bounds on how far to look for an end, so that a text of openings alone does not take quadratic time.
 _MOST_UNCLOSED = 8  # braces; MDX does not even build a page that has one
-_CHARACTER = r"(?:[^`$\\\n]|\\.|\n(?![ \t>]*\n))"
 _TARGET = (
     r"\([ \t\n]*+(?:<[^<>\n]{0,2000}>|(?:[^\s()<\\]|\\.|\((?:[^\s()\\]|\\.){0,500}+\)){0,2000}+)"
     r"(?:[ \t\n]++(?:\"(?:[^\"\\]|\\.){0,500}+\"|'(?:[^'\\]|\\.){0,500}+'))?[ \t\n]*+\)"
@@ -35,35 +31,36 @@ _TARGET = (
 _MARK = re.compile(r"[<{`$\[\]:&\\!]")
 _LITERAL = re.compile(
     r"(`++)(?:[^`\n]|\n(?![ \t>]*\n)|(?!\1(?!`))`++){1,2000}+\1(?!`)|`++"
-    rf"|\$\$(?:[^$]|\$(?!\$)){{1,3000}}+\$\$|(?<!\d)\$(?![\s$]){_CHARACTER}{{1,1000}}+(?<!\s)\$(?!\d)"
-    r"|\\(?!\{#)[!-/:-@\[-`{-~]"
+    r"|\$\$(?:[^$]|\$(?!\$)){1,3000}+\$\$"
+    r"|(?<!\d)\$(?![\s$])(?:[^`$\\\n]|\\.|\n(?![ \t>]*\n)){1,1000}+(?<!\s)\$(?!\d)"
+    r"|\\(?!\{#)[!-/:-@\[-`{-~]|\$"
 )
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});", re.ASCII)
-_ID = re.compile(r"\{#[^{}\n]*\}")
-_ESCAPED_ID = re.compile(r"\\\{#[^{}\n]*\}[ \t#]*$", re.MULTILINE)
-_VALUE = re.compile(r"\{\s*(?:\"([^\"\\]*)\"|'([^'\\]*)'|`([^`\\$]*)`|(\d+(?:\.\d+)?))\s*\}")
-_LINK_END = re.compile(rf"\](?:{_TARGET}|\[([^\[\]]{{1,200}})\])")
-_IMAGE = re.compile(rf"!\[((?:[^\[\]\\]|\\.|\[[^\[\]]{{0,200}}\]){{0,1000}}+)\](?:{_TARGET}|\[[^\[\]]{{0,200}}\])")
-_FOOTNOTE = re.compile(r"\[\^([^\[\]\s]{1,200})\]")
-_TEXT_DIRECTIVE = re.compile(r"(?<!:):[A-Za-z](?:[\w-]*[A-Za-z0-9])?(?=[\[{])", re.ASCII)
-
+_MARKUP = {
+    "&": re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]\w{1,31});", re.ASCII),
+    "!": re.compile(rf"!\[((?:[^\[\]\\]|\\.|\[[^\[\]]{{0,200}}\]){{0,1000}}+)\](?:{_TARGET}|\[[^\[\]]{{0,200}}\])"),
+    "[": re.compile(r"\[\^([^\[\]\s]{1,200})\]"),
+    "]": re.compile(rf"\](?:{_TARGET}|\[([^\[\]]{{1,200}})\])"),
+    ":": re.compile(r"(?<!:):[A-Za-z](?:[\w-]*[A-Za-z0-9])?(?=[\[{])", re.ASCII),
+    "\\": re.compile(r"\\\{#[^{}\n]*\}[ \t#]*$", re.MULTILINE),
+    "{": re.compile(r"\{#[^{}\n]*()\}|\{\s*(?:\"([^\"\\]*)\"|'([^'\\]*)'|`([^`\\$]*)`|(\d+(?:\.\d+)?))\s*\}"),
+}
 _PREFIX = re.compile(r"[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])(?=[ \t\n]|\Z)[ \t>]*+)*+")
 _PREFIX_IN_TEXT = re.compile(r"[ \t>]*+(?:(?:[-*+]|1[.)])(?=[ \t\n]|\Z)[ \t>]*+)*+")
 _RULE = re.compile(r"[ \t>|:=-]+")
-_FENCE = re.compile(r"(`{3,}+)[^`\n]*|(~{3,}+)[^\n]*")
-_TITLE = re.compile(r"\btitle\s*=\s*(?:\"([^\"\n]*)\"|'([^'\n]*)')")
+_FENCE = re.compile(r"(`{3,}+(?=[^`\n]*$)|~{3,}+).*", re.MULTILINE)
+_TITLE = re.compile(r"\btitle=([\"'])(.*?)\1")
 _MAGIC = re.compile(r"^.*\bhighlight-(?:next-line|start|end)\b.*$", re.MULTILINE)
-_ADMONITION = re.compile(rf":{{3,}}+(?:({'|'.join(ADMONITIONS)})\b|[A-Za-z][\w-]*+(?=[\[{{ \t]*))", re.ASCII)
+_LABEL = re.compile(
+    r"\[\^[^\[\]\s]{1,200}\]:|(\[[ xX]\])(?=\s)"
+    rf"|:{{3,}}+(?:({'|'.join(ADMONITIONS)})(?![\w-])|[A-Za-z][\w-]*+(?=[\[{{]|[ \t]*\Z))"
+)
 _DEFINITION = re.compile(r"^[ \t>]*+\[(?!\^)([^\[\]\n]+)\]:[ \t]*\S.*$", re.MULTILINE)
-_FOOTNOTE_START = re.compile(r"\[\^[^\[\]\s]{1,200}\]:")
-_CHECKBOX = re.compile(r"\[[ xX]\](?=\s)")
 
 
 def find(content: str, selected: str) -> Span | None:
     """Where `selected` first stands in `content`, literally or else as rendered; None when it does not.
 
-    The span counts code points of `content`. It begins and ends with the first and the last selected character that
-    is no marker. Takes about 15 ms for 100,000 characters.
+    The span counts code points, from the first to the last visible character. 100,000 of them take about 10 ms.
     """
     wanted, literal = skeleton(selected), selected.strip()
     if not wanted:
@@ -71,17 +68,17 @@ def find(content: str, selected: str) -> Span | None:
     if (start := content.find(literal)) >= 0:
         return Span(start, start + len(literal))
     source = Source.read(content)
-    pieces = _Scanner(source.text).pieces()
+    pieces = _Scanner(source.text).pieces
     # A selection with list numbers, or pasted from the source with other line ends, is read as Markdown itself.
-    for view, sought in ((0, wanted), (1, wanted), (_WRITTEN, wanted), (_WRITTEN, rendered(selected))):
-        if sought and (found := _locate(source.text, pieces, view, sought)):
-            return Span(*source.trim(source.offset(found[0]), source.offset(found[1] - 1) + 1))
+    for sought, view in product(filter(None, (wanted, rendered(selected))), range(3)):
+        if found := _locate(source.text, pieces, view, sought):
+            return Span(source.offset(found[0]), source.offset(found[1] - 1) + 1)
     return None
 
 
 def rendered(content: str) -> str:
     """The skeleton of what a page shows of its source."""
-    return "".join(piece.views[_WRITTEN] for piece in _Scanner(Source.read(content).text).pieces())
+    return "".join(piece.views[-1] for piece in _Scanner(Source.read(content).text).pieces)
 
 
 def skeleton(text: str) -> str:
@@ -95,8 +92,8 @@ class _Folding(dict[int, str | None]):
 
     def __missing__(self, code: int) -> str | None:
         shown = unicodedata.normalize("NFKD", _SAME.get(chr(code), chr(code)))
-        folded = "".join(_SAME.get(character, character) for character in shown if not _is_dropped(character))
-        self[code] = folded or None
+        visible = (each for each in shown if each not in _DROPPED and unicodedata.category(each) not in _INVISIBLE)
+        self[code] = "".join(_SAME.get(each, each) for each in visible) or None
         return self[code]
 
 
@@ -105,14 +102,9 @@ def _folding() -> _Folding:
     return _Folding()
 
 
-def _is_dropped(character: str) -> bool:
-    invisible = unicodedata.category(character) in ("Cc", "Cf", "Zs", "Zl", "Zp")
-    return invisible or character in _DROPPED or "\ufe00" <= character <= "\ufe0f"
-
-
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A range of the text, and its skeleton in each view."""
+    """A range of the text, and its skeleton as Chrome copies it (titles in capitals), as Firefox does, as written."""
 
     start: int
     end: int
@@ -135,10 +127,9 @@ def _locate(text: str, pieces: list[_Piece], view: int, wanted: str) -> tuple[in
     if start < 0:
         return None
     lengths = list(accumulate((len(piece.views[view]) for piece in pieces), initial=0))[:-1]
-    first, last = (bisect_right(lengths, place) - 1 for place in (start, start + len(wanted) - 1))
-    begin, _ = pieces[first].place(text, view, start - lengths[first])
-    _, end = pieces[last].place(text, view, start + len(wanted) - 1 - lengths[last])
-    return begin, end
+    last = start + len(wanted) - 1
+    ranges = [pieces[i := bisect_right(lengths, at) - 1].place(text, view, at - lengths[i]) for at in (start, last)]
+    return ranges[0][0], ranges[1][1]
 
 
 class _Scanner:
@@ -146,32 +137,25 @@ class _Scanner:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._pieces: list[_Piece] = []
+        self.pieces: list[_Piece] = []
         self._labels = {found[1].casefold() for found in _DEFINITION.finditer(text)}
         self._footnotes: dict[str, int] = {}
-        self._unclosed = 0
-        self._after_blank, self._in_list, self._in_title = True, False, False
-
-    def pieces(self) -> list[_Piece]:
+        self._after_blank, self._in_list, self._in_title, self._unclosed = True, False, False, 0
         position = 0
-        while position < len(self._text):
+        while position < len(text):
             position = self._line(position)
-        return self._pieces
 
     def _line(self, start: int) -> int:
         """Take in the line at `start`, and those that belong to it; where the next one begins."""
         text, end = self._text, self._line_end(start)
         position = self._after_prefix(start, end)
-        mark = text[position : position + 1]
-        self._in_title = False
+        mark, self._in_title = text[position : position + 1], False
         if self._after_blank and mark in "ie" and position == start and mdx.is_esm(text, start):
             return mdx.esm_end(text, start, len(text))
         self._after_blank = position == end
         if mark in "`~" and (fence := _FENCE.match(text, position, end)):
-            return self._code(fence, ">" in text[start:position])
-        if (mark in "|:=-" and _RULE.fullmatch(text, position, end)) or (
-            mark == "[" and _DEFINITION.match(text, start)
-        ):
+            return self._code(fence)
+        if _RULE.fullmatch(text, position, end) or (mark == "[" and _DEFINITION.match(text, start)):
             return end + 1
         return self._inline(self._after_label(position, end), end) + 1
 
@@ -188,44 +172,31 @@ class _Scanner:
 
     def _after_label(self, position: int, end: int) -> int:
         """Behind what begins a footnote, a task or an admonition."""
-        if found := _FOOTNOTE_START.match(self._text, position, end):
-            return found.end()
-        if found := _CHECKBOX.match(self._text, position, end):
-            self._pieces.append(_Piece(position, found.end(), ("", "", skeleton(found[0]))))
-            return found.end()
-        found = _ADMONITION.match(self._text, position, end)
-        if not found:
-            return position
-        self._in_title = True
-        if found[1] and found.end() == end:
-            self._pieces.append(_Piece(position, end, (found[1].upper(), found[1], "")))
-        return found.end()
+        found = _LABEL.match(self._text, position, end)
+        self._in_title = found is not None and found[0].startswith(":")
+        if found and found[1]:
+            self.pieces.append(_piece(found, written=found[1]))
+        elif found and found[2] and found.end() == end:
+            self.pieces.append(_piece(found, found[2].upper(), found[2]))
+        return found.end() if found else position
 
-    def _code(self, fence: re.Match[str], quoted: bool) -> int:
+    def _code(self, fence: re.Match[str]) -> int:
         """Show the code of a fence, and its title; where the line below it begins."""
-        opening = fence[1] or fence[2]
         if title := _TITLE.search(fence[0]):
-            shown = skeleton(title[1] or title[2])
-            self._pieces.append(_Piece(*fence.span(), (shown, shown, "")))
+            self.pieces.append(_piece(fence, title[2], title[2]))
         start = stop = fence.end() + 1
         while stop < len(self._text):
             end = self._line_end(stop)
-            line = self._text[stop:end].strip()
-            left = quoted and not line.startswith(">")  # the quote ends, and the fence with it
-            bare = line.lstrip("> \t") if quoted else line
-            if left or (len(bare) >= len(opening) and not bare.strip(opening[0])):
-                self._show_code(start, stop)
-                return stop if left else end + 1
+            line = self._text[stop:end].strip(" \t>")
+            if line.startswith(fence[1]) and not line.strip(fence[1][0]):
+                break
             stop = end + 1
-        self._show_code(start, stop)
-        return stop
-
-    def _show_code(self, start: int, end: int) -> None:
-        for found in _MAGIC.finditer(self._text, start, end):
+        for found in _MAGIC.finditer(self._text, start, stop):
             self._show(start, found.start())
-            self._pieces.append(_Piece(*found.span(), ("", "", skeleton(found[0]))))
+            self.pieces.append(_piece(found, written=found[0]))
             start = found.end()
-        self._show(start, end)
+        self._show(start, stop)
+        return self._line_end(stop) + 1
 
     def _inline(self, position: int, end: int) -> int:
         """Show a line, and the lines that its last mark goes on to; where they end."""
@@ -235,7 +206,7 @@ class _Scanner:
                 position = literal.end()
             elif piece := self._markup(mark.start()):
                 self._show(start, mark.start())
-                self._pieces.append(piece)
+                self.pieces.append(piece)
                 start = position = piece.end
             else:
                 position = mark.end()
@@ -246,43 +217,32 @@ class _Scanner:
     def _markup(self, position: int) -> _Piece | None:
         """What begins with the mark at `position` and is shown otherwise or not at all."""
         mark = self._text[position]
-        if mark in "<{":
-            return self._tag(position)
-        if mark == "&" and (found := _ENTITY.match(self._text, position)):
-            return _piece(found, html.unescape(found[0]))
-        if mark == "!" and (found := _IMAGE.match(self._text, position)):
-            return _Piece(*found.span(), ("", "", skeleton(found[1])))
-        if mark == "[" and (found := _FOOTNOTE.match(self._text, position)):
-            number = self._footnotes.setdefault(found[1].casefold(), len(self._footnotes) + 1)
-            return _Piece(*found.span(), (str(number), str(number), ""))
-        if mark == "]" and (found := _LINK_END.match(self._text, position)):
-            return _piece(found) if not found[1] or found[1].casefold() in self._labels else None
-        found = (_TEXT_DIRECTIVE if mark == ":" else _ESCAPED_ID).match(self._text, position)
-        return _piece(found) if found else None
+        found = None if mark == "<" else _MARKUP[mark].match(self._text, position)
+        if not found:
+            return self._tag(position) if mark in "<{" else None
+        if mark == "[":
+            number = str(self._footnotes.setdefault(found[1], len(self._footnotes) + 1))
+            return _piece(found, number, number)
+        if mark == "]" and found[1] and found[1].casefold() not in self._labels:
+            return None
+        if mark == "!":
+            return _piece(found, written=found[1])
+        shown = html.unescape(found[0]) if mark == "&" else found[found.lastindex or 0] if mark == "{" else ""
+        return _piece(found, shown, shown, shown)
 
     def _tag(self, position: int) -> _Piece | None:
-        if found := _ID.match(self._text, position):
-            return _piece(found)
-        if found := _VALUE.match(self._text, position):
-            return _piece(found, next(filter(None, found.groups()), ""))
         piece = mdx.piece_at(self._text, position, len(self._text)) if self._unclosed < _MOST_UNCLOSED else None
-        if not piece:
-            self._unclosed += self._text[position] == "{"
-            return None
-        title = _TITLE.search(piece.source) if self._in_title else None
-        shown = skeleton(title[1] or title[2]) if title else ""
-        return _Piece(position, piece.end, (shown.upper(), shown, shown))
+        self._unclosed += piece is None and self._text[position] == "{"
+        return _Piece(position, piece.end, ("", "", "")) if piece else None
 
     def _show(self, start: int, end: int) -> None:
         if shown := skeleton(self._text[start:end]):
-            capitals = shown.upper() if self._in_title else shown
-            self._pieces.append(_Piece(start, end, (capitals, shown, shown)))
+            self.pieces.append(_Piece(start, end, (shown.upper() if self._in_title else shown, shown, shown)))
 
     def _line_end(self, position: int) -> int:
         end = self._text.find("\n", position)
         return end if end >= 0 else len(self._text)
 
 
-def _piece(found: re.Match[str], text: str = "") -> _Piece:
-    shown = skeleton(text)
-    return _Piece(*found.span(), (shown, shown, shown))
+def _piece(found: re.Match[str], chrome: str = "", firefox: str = "", written: str = "") -> _Piece:
+    return _Piece(*found.span(), (skeleton(chrome), skeleton(firefox), skeleton(written)))

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from services.anchors import Slugger
+from services.frontmatter import Fields, load
 from services.routes import is_index, number_prefix
 
 
@@ -18,11 +20,32 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """What a ``_category_`` file says; `links_by_name` is False where it names the page, or none, for the folder."""
+    """What a ``_category_`` file says; `links_by_name` is False where it names the page, or none, for the folder.
+
+    `index` is the slug of a generated index page, empty where that is made of the label; None means there is none.
+    """
 
     position: float | None = None
     links_by_name: bool = True
     page: str | None = None
+    index: str | None = None
+    label: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> "Category":
+        """Read a file's text, JSON or YAML: Docusaurus too reads both as YAML. Raises FrontMatterError."""
+        # PyYAML takes no tabs between the parts of JSON, JavaScript's reader does.
+        values = load(text.expandtabs(2) if text.lstrip().startswith("{") else text)
+        fields, link = Fields(text, values), values.get("link")
+        given: dict[object, object] = link if isinstance(link, dict) else {}
+        page, slug = given.get("id"), given.get("slug")
+        return cls(
+            position=fields.number("position"),
+            links_by_name="link" not in values,
+            page=page if given.get("type") == "doc" and isinstance(page, str) else None,
+            index=(slug if isinstance(slug, str) else "") if given.get("type") == "generated-index" else None,
+            label=fields.text("label"),
+        )
 
 
 @dataclass(slots=True)
@@ -54,6 +77,17 @@ def order(entries: Iterable[Entry], categories: Mapping[PurePosixPath, Category]
             folder = folder.folders.setdefault(name, _Folder(folder.path / name))
         folder.entries.append(entry)
     return list(dict.fromkeys(_ids(root, None, known, categories)))
+
+
+def indexes(categories: Mapping[PurePosixPath, Category]) -> frozenset[str]:
+    """The URLs below the docs route of the index pages that Docusaurus generates for folders."""
+    slugger = Slugger()
+    slugs = [
+        category.index or "category/" + slugger.slug(category.label or number_prefix(folder.name)[0])
+        for folder, category in categories.items()
+        if category.index is not None
+    ]
+    return frozenset("/" + slug.strip("/") for slug in slugs)
 
 
 def _ids(

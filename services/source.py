@@ -1,8 +1,11 @@
-"""A page's source as the parser sees it, and the way back to offsets in the content."""
+"""A page's source: its file's text, the same as the parser sees it, and the way back to offsets in the content."""
 
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST = 2 * 1024 * 1024  # bytes of a file
 
 # Docusaurus lets a page hide MDX from translation tools in such fences; only three and four backticks count.
 _MDX_FENCES = tuple(
@@ -12,6 +15,15 @@ _MDX_FENCES = tuple(
     for ticks in ("```", "````")
 )
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+
+
+class FileError(Exception):
+    """A file whose text cannot be had; `line` counts from 1."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,22 @@ class Source:
         for line in lines[:-1]:
             starts.append(starts[-1] + len(line) + 1)
         return Prose("\n".join(lines), tuple(starts), tuple(self.offset(start) for start, _ in spans))
+
+
+def read_text(path: Path) -> str:
+    """A file's text without byte-order mark, with LF line ends. Raises FileError."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FileError(1, "is larger than 2 MiB; split it")
+        data = path.read_bytes()
+        text = data.decode("utf-8-sig")
+    except OSError as error:
+        raise FileError(1, f"cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise FileError(data.count(b"\n", 0, error.start) + 1, "is not valid UTF-8; save it as UTF-8") from error
+    if "\0" in text:
+        raise FileError(text.count("\n", 0, text.index("\0")) + 1, "has a NUL character; remove it")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _unwrapped(lines: list[tuple[int, str]], fence: re.Pattern[str]) -> list[tuple[int, str]]:

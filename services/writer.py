@@ -36,8 +36,7 @@ class Writer:
     async def write(self, draft: Draft, retrieved: Retrieved) -> Verdict:
         """Write the answer to its end."""
         if not retrieved.answerable:
-            draft.say(DECLINE)
-            return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
+            return decline(draft)
         if self._claude:
             try:
                 return await self._ask_claude(self._claude, draft, retrieved)
@@ -46,7 +45,7 @@ class Writer:
                 if draft.text:
                     return Verdict(AnswerStatus.INTERRUPTED)
                 draft.degraded.append(Degradation.PROVIDER)
-        return quote(draft, retrieved)
+        return quote(draft, retrieved) if retrieved.quotable else decline(draft)
 
     async def _ask_claude(self, claude: Claude, draft: Draft, retrieved: Retrieved) -> Verdict:
         call = claude.call()
@@ -83,6 +82,12 @@ def judge(draft: Draft, reason: str | None) -> Verdict:
         return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
     draft.say(DECLINE if not draft.text else f"\n\n{DECLINE}")
     return Verdict(AnswerStatus.DECLINED, DeclineReason.UNVERIFIED)
+
+
+def decline(draft: Draft) -> Verdict:
+    """Say that the book does not say."""
+    draft.say(DECLINE)
+    return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
 
 
 def quote(draft: Draft, retrieved: Retrieved) -> Verdict:

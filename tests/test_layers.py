@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = {"app", "bootstrap", "cli", "db", "resolvers", "schema", "services", "settings", "transport"}
+OURS = {"app", "bootstrap", "cli", "db", "evals", "resolvers", "schema", "services", "settings", "transport"}
 MAY_IMPORT = {
     "settings": set(),
     "db": {"db"},
@@ -17,7 +17,8 @@ MAY_IMPORT = {
     "transport": {"transport", "schema", "resolvers"},
     "bootstrap": {"settings", "services", "db"},
     "app": {"bootstrap", "transport", "resolvers", "schema", "services", "settings"},
-    "cli": {"settings", "bootstrap", "app", "schema", "services", "db"},
+    "evals": {"evals", "services", "db"},
+    "cli": {"settings", "bootstrap", "app", "schema", "evals", "services", "db"},
 }
 FENCED = {
     "anthropic": ["services/claude.py"],

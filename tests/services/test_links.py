@@ -12,7 +12,7 @@ def told(folder: Path, pages: dict[str, str], docs_path: str = "/docs") -> list[
     for name, content in pages.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content, "utf-8")
-    found = links.check(docusaurus.read(folder).pages, docs_path)
+    found = links.check([docusaurus.read(folder)], docs_path)
     return [f"{problem.file}:{problem.line}: {problem.message}" for problem in found]
 
 
