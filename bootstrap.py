@@ -12,6 +12,7 @@ from db.migrate import migrate
 from db.postgres import Database, pool
 from db.vectors import EmbeddedIndex, VectorIndex
 from services.answers import open_answers
+from services.asking import Asking
 from services.book import Site
 from services.claude import Claude, open_claude
 from services.cohere import CohereEmbedder
@@ -23,6 +24,7 @@ from services.model_export import prepared_model
 from services.reading import Reading
 from services.retrieval import Retriever
 from services.services import Services
+from services.understanding import Understanding, read_reword_rules
 from services.writer import Writer, read_rules
 from settings import Settings
 
@@ -86,11 +88,17 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
         library = Library(stores.database, index, Site(settings.book_url, settings.translation_url))
         retriever = Retriever(library, stores.embedder, index, settings.retrieval_gate)
         claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
+        journal = Journal(stores.database)
         answers = await opened.enter_async_context(
             open_answers(
-                retriever=retriever,
+                asking=Asking(
+                    retriever,
+                    Understanding(claude, read_reword_rules()),
+                    journal,
+                    stores.embedder.count_tokens,
+                ),
                 writer=Writer(claude, read_rules()),
-                journal=Journal(stores.database),
+                journal=journal,
                 grace_seconds=settings.leave_grace_seconds,
             )
         )

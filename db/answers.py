@@ -16,10 +16,17 @@ class AnswerRow:
     unseen_seconds: float
 
 
-async def insert(database: Database, *, id: str, snapshot: str) -> None:
-    """Store a new answer."""
+async def insert(database: Database, *, id: str, conversation: str, snapshot: str) -> None:
+    """Store a new answer, and its conversation if that is new as well."""
     await database.execute(
-        "INSERT INTO answers (id, status, snapshot) VALUES ($1, 'STREAMING', $2) ON CONFLICT DO NOTHING", id, snapshot
+        """
+        WITH begun AS (INSERT INTO conversations (id) VALUES ($2) ON CONFLICT DO NOTHING)
+        INSERT INTO answers (id, conversation, status, snapshot) VALUES ($1, $2, 'STREAMING', $3)
+        ON CONFLICT DO NOTHING
+        """,
+        id,
+        conversation,
+        snapshot,
     )
 
 

@@ -3,22 +3,39 @@
 from collections.abc import AsyncIterator
 
 import strawberry
+from strawberry import UNSET
 
 from resolvers.context import Info, bad_user_input
-from services.answer import Answer, AnswerEvent, AnswerNotFound, InvalidInput
+from services.answer import Answer, AnswerEvent, AnswerNotFound
+from services.asking import Asked, Refused, Selection
+
+
+@strawberry.input(description="Text that the reader selected in a chapter.")
+class SelectionInput:
+    chapter_id: strawberry.ID
+    text: str = strawberry.field(description="1 to 4000 characters, as the page shows them or as the source has them.")
 
 
 @strawberry.input(description="A question to the book.")
 class AskInput:
     question: str = strawberry.field(description="1 to 2000 characters.")
+    selection: SelectionInput | None = strawberry.field(default=UNSET, description="What the question is about.")
+    conversation_id: strawberry.ID | None = strawberry.field(
+        default=UNSET, description="The conversation that the question goes on with; left out: a new one."
+    )
+
+    def value(self) -> Asked:
+        """What the services know it as."""
+        selection = Selection(self.selection.chapter_id, self.selection.text) if self.selection else None
+        return Asked(self.question, selection, self.conversation_id or None)
 
 
-async def ask(info: Info, input: AskInput) -> Answer | InvalidInput:
-    return await info.context.services.answers.ask(input.question, info.context.leave)
+async def ask(info: Info, input: AskInput) -> Answer | Refused:
+    return await info.context.services.answers.ask(input.value(), info.context.leave)
 
 
-async def stream(info: Info, input: AskInput) -> AsyncIterator[AnswerEvent | InvalidInput]:
-    return info.context.services.answers.stream(input.question, info.context.leave)
+async def stream(info: Info, input: AskInput) -> AsyncIterator[AnswerEvent | Refused]:
+    return info.context.services.answers.stream(input.value(), info.context.leave)
 
 
 async def follow(info: Info, id: strawberry.ID, after: int = -1) -> AsyncIterator[AnswerEvent | AnswerNotFound]:

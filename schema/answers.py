@@ -9,7 +9,7 @@ import services.answer
 import services.citations
 import services.models
 from schema.book import Passage
-from schema.problems import AnswerNotFound, InvalidInput
+from schema.problems import AnswerNotFound, ChapterNotFound, InvalidInput, SelectionNotFound
 from schema.shows import shows
 from services.answer import AnswerSource, AnswerStatus, DeclineReason, Degradation
 
@@ -48,7 +48,11 @@ class Usage:
 @shows(services.answer.Answer)
 class Answer:
     id: strawberry.ID
+    conversation_id: strawberry.ID | None
     question: str
+    searched_for: str = strawberry.field(
+        description="The question as it was searched: made self-contained, or in the book's language."
+    )
     text: str
     status: AnswerStatus
     decline_reason: DeclineReason | None
@@ -67,6 +71,7 @@ class Answer:
 class AnswerStarted:
     seq: int
     answer_id: strawberry.ID
+    conversation_id: strawberry.ID | None
     passages: list[Passage]
 
 
@@ -92,8 +97,15 @@ class AnswerFinished:
 
 
 AnswerEvent = Annotated[
-    AnswerStarted | AnswerDelta | AnswerCited | AnswerFinished | InvalidInput | AnswerNotFound,
+    AnswerStarted
+    | AnswerDelta
+    | AnswerCited
+    | AnswerFinished
+    | InvalidInput
+    | SelectionNotFound
+    | ChapterNotFound
+    | AnswerNotFound,
     strawberry.union("AnswerEvent", description="`seq` counts 0, 1, 2, ... within one answer."),
 ]
-AskResult = Annotated[Answer | InvalidInput, strawberry.union("AskResult")]
+AskResult = Annotated[Answer | InvalidInput | SelectionNotFound | ChapterNotFound, strawberry.union("AskResult")]
 StopResult = Annotated[Answer | AnswerNotFound, strawberry.union("StopResult")]

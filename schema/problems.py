@@ -17,6 +17,18 @@ class InvalidInput(Problem):
     field: str
 
 
+@strawberry.type(description="No chapter has this id.")
+@shows(services.answer.ChapterNotFound)
+class ChapterNotFound(Problem):
+    chapter_id: strawberry.ID
+
+
+@strawberry.type(description="The selected text does not stand in the chapter.")
+@shows(services.answer.SelectionNotFound)
+class SelectionNotFound(Problem):
+    chapter_id: strawberry.ID
+
+
 @strawberry.type(description="No answer has this id.")
 @shows(services.answer.AnswerNotFound)
 class AnswerNotFound(Problem):

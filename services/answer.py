@@ -42,6 +42,8 @@ class Degradation(StrEnum):
     """Why an answer is plainer than it could be."""
 
     PROVIDER = "PROVIDER"
+    INDEX = "INDEX"
+    LANGUAGE = "LANGUAGE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,9 @@ class Answer:
     """What was asked and what was said. `response_time` is in seconds."""
 
     id: str
+    conversation_id: str
     question: str
+    searched_for: str
     text: str
     status: AnswerStatus
     decline_reason: DeclineReason | None
@@ -96,6 +100,7 @@ class AnswerStarted:
 
     seq: int
     answer_id: str
+    conversation_id: str
     passages: tuple[NearPassage, ...]
 
 
@@ -135,6 +140,22 @@ class InvalidInput:
 
     message: str
     field: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChapterNotFound:
+    """No chapter has this id."""
+
+    chapter_id: str
+    message: str = "There is no chapter with this id."
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionNotFound:
+    """The selected text does not stand in the chapter."""
+
+    chapter_id: str
+    message: str = "The selected text does not stand in this chapter."
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,13 @@ from services.answer import (
     AnswerFinished,
     AnswerNotFound,
     AnswerStatus,
-    InvalidInput,
     near,
 )
+from services.asking import Asked, Asking, Prepared, Refused
 from services.draft import Draft
 from services.journal import Journal
-from services.models import Usage
-from services.retrieval import Retrieved, Retriever
-from services.text import is_text
 from services.writer import NEAREST, Verdict, Writer
 
-QUESTION_CHARACTERS = 2000
 log = structlog.get_logger()
 
 
@@ -57,32 +53,32 @@ class Running:
 class Answers:
     """Every answer of this process, and through the journal those of all others."""
 
-    def __init__(self, retriever: Retriever, writer: Writer, journal: Journal, grace_seconds: float) -> None:
-        self._retriever = retriever
+    def __init__(self, asking: Asking, writer: Writer, journal: Journal, grace_seconds: float) -> None:
+        self._asking = asking
         self._writer = writer
         self._journal = journal
         self._grace_seconds = grace_seconds
         self._running: dict[str, Running] = {}
         self._owners: set[asyncio.Task[None]] = set()
 
-    async def stream(self, question: str, leave: Leave) -> AsyncGenerator[AnswerEvent | InvalidInput, None]:
+    async def stream(self, asked: Asked, leave: Leave) -> AsyncGenerator[AnswerEvent | Refused, None]:
         """Ask, and follow the answer from its first event."""
-        asked = await self._ask(question)
-        if isinstance(asked, InvalidInput):
-            yield asked
+        running = await self._ask(asked)
+        if not isinstance(running, Running):
+            yield running
             return
-        async with aclosing(self._listen(asked, -1, leave)) as events:
+        async with aclosing(self._listen(running, -1, leave)) as events:
             async for event in events:
                 yield event
 
-    async def ask(self, question: str, leave: Leave) -> Answer | InvalidInput:
+    async def ask(self, asked: Asked, leave: Leave) -> Answer | Refused:
         """Ask, and wait for the whole answer."""
-        async with aclosing(self.stream(question, leave)) as events:
+        async with aclosing(self.stream(asked, leave)) as events:
             async for event in events:
-                if isinstance(event, InvalidInput):
-                    return event
                 if isinstance(event, AnswerFinished):
                     return event.answer
+                if isinstance(event, Refused):
+                    return event
         raise AssertionError("an answer's log ends with AnswerFinished")
 
     async def follow(self, id: str, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent | AnswerNotFound, None]:
@@ -121,14 +117,14 @@ class Answers:
             running.end(AnswerStatus.INTERRUPTED)
         await asyncio.gather(*self._owners)
 
-    async def _ask(self, question: str) -> Running | InvalidInput:
-        if problem := invalid(question):
-            return problem
-        retrieved = await self._retriever.retrieve(question)
-        draft = Draft(new_answer(question, retrieved, self._writer.model))
+    async def _ask(self, asked: Asked) -> Running | Refused:
+        prepared = await self._asking.prepare(asked)
+        if not isinstance(prepared, Prepared):
+            return prepared
+        draft = Draft(new_answer(prepared, self._writer.model))
         await self._journal.begin(draft.start, draft.log)
         draft.begin()
-        running = Running(draft, asyncio.create_task(self._writer.write(draft, retrieved)))
+        running = Running(draft, asyncio.create_task(self._writer.write(draft, prepared.retrieved)))
         self._running[draft.start.id] = running
         owner = asyncio.create_task(self._own(running))
         self._owners.add(owner)  # the loop holds tasks weakly
@@ -178,35 +174,27 @@ def ended(running: Running) -> Verdict:
     return running.writing.result()
 
 
-def new_answer(question: str, retrieved: Retrieved, model: str | None) -> Answer:
+def new_answer(prepared: Prepared, model: str | None) -> Answer:
     """An answer that was asked for, with the passages it will be made of; for one to be declined, the nearest."""
+    retrieved = prepared.retrieved
     shown = retrieved.given if retrieved.answerable else retrieved.found[:NEAREST]
     return Answer(
         id=str(uuid.uuid4()),
-        question=question,
+        conversation_id=prepared.conversation_id,
+        question=prepared.asked.question,
+        searched_for=prepared.searched_for,
         text="",
         status=AnswerStatus.STREAMING,
         decline_reason=None,
         source=None,
         model=model,
-        degraded=(),
+        degraded=prepared.degraded,
         citations=(),
         passages=tuple(map(near, shown)),
-        usage=Usage(),
+        usage=prepared.usage,
         response_time=0.0,
         created_at=datetime.now(UTC),
     )
-
-
-def invalid(question: str) -> InvalidInput | None:
-    """Why a question cannot be asked, if so."""
-    if not question.strip():
-        return InvalidInput("The question is empty.", "question")
-    if len(question) > QUESTION_CHARACTERS:
-        return InvalidInput(f"The question is longer than {QUESTION_CHARACTERS} characters.", "question")
-    if not is_text(question):
-        return InvalidInput("The question has characters that are not text.", "question")
-    return None
 
 
 def normal(id: str) -> str:
@@ -219,10 +207,10 @@ def normal(id: str) -> str:
 
 @asynccontextmanager
 async def open_answers(
-    *, retriever: Retriever, writer: Writer, journal: Journal, grace_seconds: float
+    *, asking: Asking, writer: Writer, journal: Journal, grace_seconds: float
 ) -> AsyncIterator[Answers]:
     """The service; when it is closed, what is still running ends INTERRUPTED."""
-    answers = Answers(retriever, writer, journal, grace_seconds)
+    answers = Answers(asking, writer, journal, grace_seconds)
     storing = asyncio.create_task(journal.keep_storing(answers.end))
     try:
         yield answers

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import anthropic
 import httpx2
-from anthropic.types import RawMessageStreamEvent, SearchResultBlockParam
+from anthropic.types import RawMessageStreamEvent, SearchResultBlockParam, ThinkingConfigParam
 
 from services.models import Usage, charge, model
 
@@ -22,6 +22,12 @@ CHARACTERS_PER_TOKEN = (
     3  # of English, with the tokenizer of the 5.x models: the low end, so as not to charge too little
 )
 MAX_TOKENS = 1500  # five times the 250 that an answer takes: an answer cut at this limit counts as interrupted
+
+
+# The last three are frames that are no JSON, or JSON that lacks what belongs in it.
+BROKEN = (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError)
+REWORD_SECONDS = 3.0
+REWORD_TOKENS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +131,39 @@ class Claude:
             yield Ended(call.reason if call.stopped else None)
         except TimeoutError:
             raise ClaudeFailed("Claude took too long.") from None
-        except (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError) as error:
-            # The last three are frames that are no JSON, or JSON that lacks what belongs in it.
+        except BROKEN as error:
             raise ClaudeFailed(f"{type(error).__name__}: {error}") from error
+
+    async def reword(self, rules: str, material: str) -> tuple[str, Usage]:
+        """A short reply to a task that is not an answer, whole. Raises ClaudeFailed."""
+        try:
+            async with asyncio.timeout(REWORD_SECONDS):
+                message = await self._client.messages.create(
+                    model=self.model,
+                    max_tokens=REWORD_TOKENS,
+                    system=rules,
+                    messages=[{"role": "user", "content": material}],
+                    thinking=self._thinking,
+                    output_config={"effort": "low"},
+                )
+            said = "".join(block.text for block in message.content if block.type == "text")
+            usage = charge(
+                self.model, input_tokens=message.usage.input_tokens, output_tokens=message.usage.output_tokens
+            )
+        except TimeoutError:
+            raise ClaudeFailed("Claude took too long to reword a question.") from None
+        except BROKEN as error:
+            raise ClaudeFailed(f"{type(error).__name__}: {error}") from error
+        if message.stop_reason not in ("end_turn", "stop_sequence"):
+            raise ClaudeFailed(f"Rewording ended with {message.stop_reason}.")
+        return said.replace("\0", "").encode("utf-8", "ignore").decode(), usage
+
+    @property
+    def _thinking(self) -> ThinkingConfigParam:
+        return {"type": "disabled"} if model(self.model).thinking_can_be_off else {"type": "adaptive"}
 
     async def _open(self, prompt: Prompt) -> anthropic.AsyncStream[RawMessageStreamEvent]:
         """Start a call. No sampling parameters and no prefill: the 5.x models refuse them."""
-        can_be_off = model(self.model).thinking_can_be_off
         return await self._client.messages.create(
             model=self.model,
             max_tokens=MAX_TOKENS,
@@ -142,7 +174,7 @@ class Claude:
                     "content": [*map(search_result, prompt.sources), {"type": "text", "text": prompt.question}],
                 }
             ],
-            thinking={"type": "disabled"} if can_be_off else {"type": "adaptive"},
+            thinking=self._thinking,
             output_config={"effort": "low"},
             stream=True,
         )

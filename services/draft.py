@@ -17,7 +17,6 @@ from services.answer import (
 )
 from services.answer_log import AnswerLog
 from services.citations import Citation, utf16_length
-from services.models import Usage
 
 
 class Draft:
@@ -28,8 +27,8 @@ class Draft:
         self.log = AnswerLog()
         self.source: AnswerSource | None = None
         self.model: str | None = None
-        self.usage = Usage()
-        self.degraded: list[Degradation] = []
+        self.usage = answer.usage
+        self.degraded: list[Degradation] = list(answer.degraded)
         self.citations: list[Citation] = []
         self.offset = 0
         self._said: list[str] = []
@@ -42,7 +41,7 @@ class Draft:
 
     def begin(self) -> None:
         """Show the passages, before anything is said about them."""
-        self.log.append(AnswerStarted(0, self.start.id, self.start.passages))
+        self.log.append(AnswerStarted(0, self.start.id, self.start.conversation_id, self.start.passages))
 
     def say(self, text: str) -> None:
         """Add text to the answer."""

@@ -9,6 +9,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.dollarmath.index import math_inline_dollar
 
 from services import mdx
+from services.anchors import explicit_id
 
 _DIRECTIVE = re.compile(r":([A-Za-z](?:[\w-]*[A-Za-z0-9])?)(?![\w:-])", re.ASCII)
 _LONGEST_URL = 200  # looked back at; without a bound a long text without blanks takes quadratic time
@@ -37,6 +38,12 @@ def plain_text(tokens: Sequence[Token]) -> str:
 def slug_text(tokens: Sequence[Token]) -> str:
     """What remark's toString gives, from which Docusaurus makes anchors: expressions are taken as written."""
     return "".join(_value(token) for token in tokens)
+
+
+def slug_and_id(tokens: Sequence[Token]) -> tuple[str, str | None]:
+    """The `slug_text` of a heading and the explicit id at its end, if it has one; it counts in a code span too."""
+    slug = slug_text(tokens)
+    return explicit_id(slug) if re.search(r"\{#.+\}$", slug) else (slug, None)
 
 
 def _mdx(state: StateInline, silent: bool) -> bool:

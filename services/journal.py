@@ -8,6 +8,7 @@ import orjson
 import structlog
 
 import db.answers
+import db.conversations
 from db.postgres import Database
 from services.answer import (
     ANSWER,
@@ -21,6 +22,7 @@ from services.answer import (
     AnswerStatus,
 )
 from services.answer_log import AnswerLog
+from services.understanding import TURNS, Turn
 
 STORE_SECONDS = 0.5  # what a crash may cost: the events of so long
 STOP_TRIES = 20  # of half a STORE_SECONDS each
@@ -39,7 +41,9 @@ class Journal:
 
     async def begin(self, answer: Answer, events: AnswerLog) -> None:
         """Store a new answer, and from now on what its log gains."""
-        await db.answers.insert(self._database, id=answer.id, snapshot=encode(answer))
+        await db.answers.insert(
+            self._database, id=answer.id, conversation=answer.conversation_id, snapshot=encode(answer)
+        )
         self._running[answer.id], self._stored[answer.id] = events, 0
 
     async def finish(self, finished: AnswerFinished) -> Answer:
@@ -155,6 +159,11 @@ class Journal:
             events=encode([AnswerFinished(len(events), answer)]),
             unseen_seconds=LOST_SECONDS,
         )
+
+    async def turns(self, conversation: str) -> list[Turn] | None:
+        """The last turns of a conversation, oldest first; None if there is none of this id."""
+        rows = await db.conversations.turns(self._database, id=conversation, most=TURNS)
+        return None if rows is None else [Turn(question, text) for question, text in rows]
 
     async def _events(self, id: str) -> list[AnswerEvent]:
         return [

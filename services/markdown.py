@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from services import mdx, sentences
 from services.anchors import Slugger, explicit_id
 from services.blocks import use_mdx_blocks
-from services.inlines import plain_text, slug_text, use_mdx_inlines
+from services.inlines import plain_text, slug_and_id, use_mdx_inlines
 from services.source import Source
 
 
@@ -179,8 +179,7 @@ class _Reader:
         source, anchor = explicit_id(inline.content)
         children = _parser().parseInline(source, self._env)[0].children or [] if anchor else inline.children or []
         if not anchor:
-            # The id also counts where it ends in a code span: Docusaurus looks at the text, not at the source.
-            slug, anchor = _classic_id(children)
+            slug, anchor = slug_and_id(children)
             anchor = anchor or self._sluggers[scope].slug(slug) or None
         level = int(opening.tag[1])
         text = plain_text(children)
@@ -229,7 +228,7 @@ class _Reader:
             target = piece.attribute("href") or piece.attribute("to")
             if target and piece.name in ("a", "Link"):
                 self._links.append(Link(target, start))
-        level = _heading_level(piece)
+        level = piece.heading_level
         if level and piece.sort is mdx.Sort.OPEN:
             anchor = None if piece.name == "Heading" and level == 1 else piece.attribute("id")
             self._open = _OpenHeading(level, anchor or None, start, [])
@@ -297,15 +296,3 @@ class _Reader:
         for scope in self._footnotes:
             end = min(self._scopes[scope][1], len(self._source.content))
             self._headings.append(Heading("Footnotes", 2, "footnote-label", end, end))
-
-
-def _classic_id(children: list[Token]) -> tuple[str, str | None]:
-    slug = slug_text(children)
-    if not re.search(r"\{#.+\}$", slug):
-        return slug, None
-    return explicit_id(slug)
-
-
-def _heading_level(piece: mdx.Piece) -> int:
-    name = (piece.attribute("as") or "") if piece.name == "Heading" else piece.name
-    return int(name[1]) if re.fullmatch(r"h[1-6]", name) else 0

@@ -36,6 +36,12 @@ class Piece:
         found = _TEMPLATE.fullmatch(self.source) if self.sort is Sort.EXPRESSION else None
         return (self.start + found.start(1), self.start + found.end(1)) if found and found[1] else None
 
+    @property
+    def heading_level(self) -> int:
+        """The level of a tag that is a heading, else 0."""
+        name = (self.attribute("as") or "") if self.name == "Heading" else self.name
+        return int(name[1]) if re.fullmatch(r"h[1-6]", name) else 0
+
     def attribute(self, name: str) -> str | None:
         """The value of a tag's attribute written as a string; None when it is absent or computed."""
         for found in _ATTRIBUTE_VALUE.finditer(self.source):

@@ -30,6 +30,13 @@ class Usage:
     output_tokens: int = 0
     cost_usd: float = 0.0
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cost_usd + other.cost_usd,
+        )
+
 
 def model(name: str) -> Model:
     """What is known of a model, with or without its vendor's prefix."""

@@ -87,9 +87,7 @@ class Partials:
             return self._done[target]
         source = self._read(target) if target else None
         if not target or source is None:
-            self.errors.append(
-                PartialError(file, line, f"imports {written}, which is not a readable page of the site")
-            )
+            self.errors.append(PartialError(file, line, f"imports {written}, which is not a readable page of the site"))
             return None
         inserted = self._insert(target, source[0], source[1], (*above, target))
         self._done[target] = inserted

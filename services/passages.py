@@ -87,13 +87,15 @@ def pieces_of(block: Block, content: str, count: CountTokens, room: int) -> Iter
     units = [Span(unit.start, unit.end) for unit in block.units]
     sizes = {unit: count(content[unit.start : unit.end]) for unit in units}
     if sum(sizes.values()) <= room:
-        text = code(block, content, units, whole=True) if block.kind == Kind.CODE else block.text
+        text = code(block, content, units) if block.kind == Kind.CODE else block.text
         yield Piece(text, tuple(units), sum(sizes.values()))
         return
     header = units[:1] if block.kind == Kind.TABLE and sizes[units[0]] <= room // 2 else []
     head = sum(sizes[unit] for unit in header)
     if block.kind == Kind.CODE:
-        head = min(count("\n".join(fence(block, content))), room // 2)  # each part is shown in a fence of its own
+        head = min(
+            count("\n".join(fence(block, content, whole=False))), room // 2
+        )  # each part is shown in a fence of its own
     small = [part for unit in units[len(header) :] for part in fit(unit, content, count, room - head)]
     for group in grouped(small, [count(content[part.start : part.end]) for part in small], room - head):
         parts = (*header, *group)
@@ -112,20 +114,19 @@ def shown(block: Block, content: str, parts: Sequence[Span]) -> str:
     return source if block.kind == Kind.MATH else plain(source)
 
 
-def code(block: Block, content: str, parts: Sequence[Span], *, whole: bool = False) -> str:
+def code(block: Block, content: str, parts: Sequence[Span]) -> str:
     """Some parts of a code block that stand in a row, with their indentation, in a fence of their own."""
-    opening, closing = fence(block, content, whole=whole)
+    opening, closing = fence(block, content, whole=parts[0].start == block.start)
     first = place_in_code(block, content, parts[0].start)
     last = place_in_code(block, content, parts[-1].end)
     return f"{opening}\n{block.text[first:last].rstrip()}\n{closing}"
 
 
-def fence(block: Block, content: str, *, whole: bool = False) -> tuple[str, str]:
-    """The lines around a code block; without what stands behind the language, unless they are for the whole block."""
+def fence(block: Block, content: str, *, whole: bool) -> tuple[str, str]:
+    """The lines around a code block; what stands behind the language is not repeated with each part."""
     found = FENCE.match(content, block.start)
-    if not found:
-        ticks = max(["``", *re.findall("`+", block.text)], key=len) + "`"
-        return ticks, ticks
+    if not found:  # a template string, which has no bare ticks in it
+        return "```", "```"
     return (found[0].rstrip() if whole else found["ticks"] + found["language"]), found["ticks"]
 
 

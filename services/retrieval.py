@@ -111,12 +111,18 @@ class Retriever:
         self._vectors = vectors
         self._gate = gate
 
-    async def retrieve(self, question: str) -> Retrieved:
-        """The passages of the current edition ranked for the question."""
+    async def book(self) -> OpenBook:
+        """The open book that is searched now."""
+        return await self._shelf.open()
+
+    async def retrieve(self, question: str, *, words_alone: bool = False) -> Retrieved:
+        """The current edition's passages ranked for the question; by words alone where vectors would mislead."""
         book = await self._shelf.open()
         weights = Weights.of(book.edition.settings)
         words, sentence_words = book.lexicon.scores(question), book.sentences.scores(question)
         by_words = weights.words * words + weights.sentence_words * sentence_words
+        if words_alone:
+            return by_words_alone(book, weights, by_words)
         try:
             near = await self._near(book, await self._embedder.embed_one(question), by_words)
         except (IndexUnavailable, EmbedderUnavailable) as away:

@@ -62,7 +62,7 @@ class Writer:
                         case Ended():
                             reason = item.reason
         finally:
-            draft.usage = call.usage
+            draft.usage = draft.start.usage + call.usage
         return judge(draft, reason)
 
 
@@ -93,7 +93,7 @@ def decline(draft: Draft) -> Verdict:
 def quote(draft: Draft, retrieved: Retrieved) -> Verdict:
     """Answer with the best passages themselves, each with its citation."""
     draft.source = AnswerSource.PASSAGES
-    for quotation in quotations(draft.start.question, retrieved):
+    for quotation in quotations(draft.start.searched_for, retrieved):
         draft.say(quotation.text)
         draft.cite(prove(quotation.cited, retrieved.given, retrieved.book.edition, offset=draft.offset))
     return Verdict(AnswerStatus.COMPLETE)

@@ -14,11 +14,13 @@ Data = dict[str, Any]
 
 EVENTS = """
     __typename
-    ... on AnswerStarted { seq answerId passages { chapterId section url text similarity } }
+    ... on AnswerStarted { seq answerId conversationId passages { chapterId section url text similarity } }
     ... on AnswerDelta { seq text }
     ... on AnswerCited { seq citation { ...cited } }
     ... on AnswerFinished { seq answer { ...whole } }
     ... on InvalidInput { message field }
+    ... on ChapterNotFound { message chapterId }
+    ... on SelectionNotFound { message chapterId }
     ... on AnswerNotFound { message }
 """
 FRAGMENTS = """
@@ -26,11 +28,12 @@ FRAGMENTS = """
         number offset chapterId chapterTitle section url quote start end similarity reviewed
     }
     fragment whole on Answer {
-        id question text status declineReason source model degraded citations { ...cited }
+        id conversationId question searchedFor text status declineReason source model degraded citations { ...cited }
         passages { url } usage { inputTokens outputTokens costUsd } responseTime createdAt
     }
 """
 ASK = f"subscription ($question: String!) {{ ask(input: {{question: $question}}) {{ {EVENTS} }} }} {FRAGMENTS}"
+ASK_WITH = f"subscription ($input: AskInput!) {{ ask(input: $input) {{ {EVENTS} }} }} {FRAGMENTS}"
 FOLLOW = f"subscription ($id: ID!, $after: Int! = -1) {{ answer(id: $id, after: $after) {{ {EVENTS} }} }} {FRAGMENTS}"
 ASK_AND_WAIT = f"""
     mutation ($question: String!) {{
@@ -137,6 +140,13 @@ async def events(url: str, question: str) -> list[Data]:
     """All events of an answer, asked over a socket."""
     async with socket(url) as opened:
         id = await opened.start(ASK, question=question)
+        return [result["data"]["ask"] async for result in opened.results(id)]
+
+
+async def events_with(url: str, **input: object) -> list[Data]:
+    """All events of an answer, asked over a socket with more than a question."""
+    async with socket(url) as opened:
+        id = await opened.start(ASK_WITH, input=input)
         return [result["data"]["ask"] async for result in opened.results(id)]
 
 

@@ -200,7 +200,7 @@ async def test_usage_is_the_providers_own_count_and_price(served: Served, claude
 async def test_mutation_and_subscription_are_one_operation(served: Served) -> None:
     waited = (await ask(served.url, ASK_AND_WAIT, question=WICK))["ask"]
     streamed = (await events(served.url, WICK))[-1]["answer"]
-    changing = ("id", "createdAt", "responseTime", "__typename")
+    changing = ("id", "conversationId", "createdAt", "responseTime", "__typename")
     assert {k: v for k, v in waited.items() if k not in changing} == {
         k: v for k, v in streamed.items() if k not in changing
     }

@@ -1,6 +1,7 @@
 """What holds for every passage of every book at hand: its quotations are the source, character for character."""
 
 import random
+import re
 import uuid
 from collections.abc import Iterator
 from functools import cache
@@ -78,6 +79,20 @@ def test_no_word_of_a_page_is_lost_on_the_way_to_its_passages(folder: Path) -> N
                     c for c, kept in zip(text, covered[unit.start : unit.end], strict=True) if not kept and c.strip()
                 ]
                 assert not lost, (page.file, text)
+
+
+@pytest.mark.parametrize("folder", BOOKS, ids=lambda folder: folder.parent.name + "/" + folder.name)
+def test_every_passage_closes_the_fences_that_it_opens(folder: Path) -> None:
+    for page in book(folder, "/docs").pages:
+        for piece in cut(page, count):
+            opened = ""
+            for line in piece.text.splitlines():
+                found = re.match(r" *(`{3,}|~{3,})(.*)", line)
+                if found and not opened:
+                    opened = found[1]
+                elif found and found[1].startswith(opened) and not found[2].strip():
+                    opened = ""
+            assert not opened, (page.file, piece.text)
 
 
 def javascript_slice(text: str, start: int, end: int) -> str:

@@ -1,18 +1,11 @@
 """Whoever listens gets every event once, in order, however slow it is."""
 
 import asyncio
-from datetime import UTC, datetime
 
-from services.answer import Answer, AnswerDelta, AnswerEvent, AnswerStatus
+from services.answer import AnswerDelta, AnswerEvent, AnswerStatus
 from services.answer_log import AnswerLog
 from services.draft import Draft
-from services.models import Usage
-
-
-def new_draft() -> Draft:
-    usage, now = Usage(), datetime.now(UTC)
-    answer = Answer("id", "How high?", "", AnswerStatus.STREAMING, None, None, None, (), (), (), usage, 0, now)
-    return Draft(answer)
+from tests.answers import new_draft
 
 
 async def listen(log: AnswerLog, after: int = -1, pause: float | None = None) -> list[int]:

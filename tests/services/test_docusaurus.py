@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from services.docusaurus import BookNotFound, Page, read
+from services.docusaurus import BookNotFound, Page, read, translations
+from services.manuscript import book as whole_book
+from services.manuscript import sections
 
 BOOK = Path(__file__).parents[1] / "books" / "torture"
 
@@ -120,9 +122,23 @@ def test_a_category_file_can_name_the_page_of_its_folder(tmp_path: Path) -> None
 
 
 def test_a_broken_category_file_is_a_problem_and_ignored(tmp_path: Path) -> None:
-    book(tmp_path, {"a/_category_.json": '{\n"position": }', "a/b.md": "# B"})
+    book(tmp_path, {"a/_category_.json": '{\n"position": [', "a/b.md": "# B"})
     assert problems(tmp_path) == [("a/_category_.json", 2)]
     assert files(tmp_path) == ["a/b.md"]
+
+
+@pytest.mark.parametrize(
+    "category", ['{\n\t"position": 1,\n}', '{"position": "1"}', '{"position":1.0}', "position: '1'"]
+)
+def test_a_category_file_is_read_as_yaml_with_numbers_in_quotes(tmp_path: Path, category: str) -> None:
+    book(tmp_path, {"a/b.md": "# B", "b/_category_.json": category, "b/c.md": "# C"})
+    assert files(tmp_path) == ["b/c.md", "a/b.md"]
+    assert problems(tmp_path) == []
+
+
+def test_a_category_with_a_position_that_is_no_number_is_a_problem(tmp_path: Path) -> None:
+    book(tmp_path, {"a/_category_.yml": "label: A\nposition: first", "a/b.md": "# B"})
+    assert problems(tmp_path) == [("a/_category_.yml", 2)]
 
 
 @pytest.mark.parametrize(
@@ -152,6 +168,7 @@ def test_content_without_front_matter_is_the_file(tmp_path: Path) -> None:
         ("# The *H* `x` {#i}\n\ntext", "The H x"),
         ("import A from 'a'\n\n# H", "H"),
         ("text\n\n# Below text", "a"),
+        ("<h1>Raw</h1>\n\ntext", "a"),
     ],
 )
 def test_a_title_comes_from_front_matter_or_the_h1_on_top(tmp_path: Path, text: str, title: str) -> None:
@@ -180,6 +197,74 @@ def test_a_partial_can_import_another(tmp_path: Path) -> None:
     (page,) = read(tmp_path).pages
     assert [heading.anchor for heading in page.outline.headings] == ["before", "same", "same"]
     assert page.content.endswith("## Before\n\n## Same\n\n## Same\n\ntext\n")
+
+
+@pytest.mark.parametrize("source", ["@site/src/_s.mdx", "../src/_s.mdx"])
+def test_a_partial_of_the_site_stands_in_place_of_its_tag(tmp_path: Path, source: str) -> None:
+    shared = "import N from './_n.md'\n\n<N />\n\nShared.\n"
+    book(tmp_path, {"docs/a.md": f"import P from '{source}'\n\n<P />\n", "src/_s.mdx": shared, "src/_n.md": "Nested."})
+    (page,) = read(tmp_path / "docs").pages
+    assert page.content.endswith("Nested.\n\nShared.\n")
+
+
+def test_a_broken_partial_of_the_site_is_named_by_its_place(tmp_path: Path) -> None:
+    book(tmp_path, {"docs/a.md": "import P from '../src/_p.md'\n\n<P />\n", "src/_p.md": "---\n- a\n---\n"})
+    assert ("../src/_p.md", 1) in problems(tmp_path / "docs")
+
+
+@pytest.mark.parametrize("source", ["@site/../_s.md", "../../_s.md", "@site/link/_s.md", "../link/_s.md", "/_s.md"])
+def test_a_partial_out_of_the_site_is_a_problem(tmp_path: Path, source: str) -> None:
+    book(tmp_path, {"_s.md": "Secret", "site/docs/a.md": f"import P from '{source}'\n\n<P />\n"})
+    (tmp_path / "site/link").symlink_to(tmp_path)
+    assert problems(tmp_path / "site/docs") == [("a.md", 1)]
+    assert "Secret" not in read(tmp_path / "site/docs").pages[0].content
+
+
+def test_a_title_in_a_partial_is_not_the_title_of_the_page(tmp_path: Path) -> None:
+    book(tmp_path, {"a.md": "import P from './_p.md'\n\n<P />\n\nText.\n", "_p.md": "# Partial\n\n***\n"})
+    (page,) = read(tmp_path).pages
+    assert page.title == "a"
+    assert [heading for heading, _, _ in sections(page)] == ["a", "Partial"]
+
+
+CURRENT = "i18n/ur/docusaurus-plugin-content-docs/current"
+
+
+@pytest.mark.parametrize("source", ["@site/docs/_u.mdx", f"@site/{CURRENT}/_u.mdx", "@site/src/_u.mdx"])
+def test_a_translation_imports_from_its_site(tmp_path: Path, source: str) -> None:
+    page = f"import P from '{source}'\n\n<P />\n"
+    folder, _, name = source.removeprefix("@site/").rpartition("/")
+    book(tmp_path, {"docs/a.md": "# A", f"{CURRENT}/a.md": page, f"{folder}/{name}": "Shared."})
+    (translation,) = translations(tmp_path / "docs", "en")
+    assert translation.pages[0].content.endswith("Shared.\n")
+
+
+def test_a_translation_names_its_broken_partial_by_the_site(tmp_path: Path) -> None:
+    page = "import P from '@site/src/_p.md'\n\n<P />\n"
+    book(tmp_path, {"docs/a.md": "# A", f"{CURRENT}/a.md": page, "src/_p.md": "---\n- a\n---\n"})
+    (translation,) = translations(tmp_path / "docs", "en")
+    assert "src/_p.md" in {problem.file for problem in translation.problems}
+
+
+def test_each_docs_folder_of_a_site_has_its_own_translations(tmp_path: Path) -> None:
+    community = CURRENT.replace("-docs/", "-docs-community/")
+    book(tmp_path, {"docs/a.md": "# A", "community/b.md": "# B", "other/a.md": "# O", f"{CURRENT}/a.md": "# Main"})
+    assert [list(translations(tmp_path / name, "en")) for name in ("community", "other")] == [[], []]
+    book(tmp_path, {f"{community}/b.md": "# Own"})
+    for name, title in (("docs", "Main"), ("community", "Own")):
+        (translation,) = translations(tmp_path / name, "en")
+        assert [page.title for page in translation.pages] == [title]
+
+
+def test_docs_in_a_folder_of_another_name_have_the_translations_of_their_pages(tmp_path: Path) -> None:
+    book(tmp_path, {"content/a.md": "# A", f"{CURRENT}/a.md": "# Main"})
+    assert len(list(translations(tmp_path / "content", "en"))) == 1
+
+
+def test_a_translation_into_the_language_of_the_book_is_none(tmp_path: Path) -> None:
+    english = CURRENT.replace("/ur/", "/en/")
+    book(tmp_path, {"docs/a.md": "# A", f"{english}/a.md": "# A", f"{CURRENT}/a.md": "# A"})
+    assert [page.id for page in whole_book(tmp_path / "docs", "/docs").pages] == ["a", "ur/a"]
 
 
 def test_a_partial_that_imports_itself_is_a_problem(tmp_path: Path) -> None:

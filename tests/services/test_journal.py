@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import pytest
 
+import tests.answers
 from db.postgres import Database, pool
-from services.answer import Answer, AnswerDelta, AnswerEvent, AnswerFinished, AnswerStatus
+from services.answer import AnswerDelta, AnswerEvent, AnswerFinished, AnswerStatus
 from services.draft import Draft
 from services.journal import Journal
-from services.models import Usage
-
-ID = "6f9619ff-8b86-4011-b42d-00c04fc964ff"
+from tests.answers import ID
 
 
 @pytest.fixture
@@ -23,23 +21,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 def new_draft() -> Draft:
-    draft = Draft(
-        Answer(
-            id=ID,
-            question="How high?",
-            text="",
-            status=AnswerStatus.STREAMING,
-            decline_reason=None,
-            source=None,
-            model=None,
-            degraded=(),
-            citations=(),
-            passages=(),
-            usage=Usage(),
-            response_time=0,
-            created_at=datetime.now(UTC),
-        )
-    )
+    draft = tests.answers.new_draft()
     draft.begin()
     return draft
 

@@ -28,6 +28,10 @@ def told(folder: Path, pages: dict[str, str], docs_path: str = "/docs") -> list[
         "b#two",
         "/docs/b#two",
         "/docs/b/",
+        "/docs/b.md",
+        "../blog",
+        "/docs/category/in-depth",
+        "category/named#any",
         "#here",
         "b.md#tag",
         "b.md#روبوٹ",
@@ -41,8 +45,15 @@ def told(folder: Path, pages: dict[str, str], docs_path: str = "/docs") -> list[
 )
 def test_a_link_that_leads_somewhere_is_not_told(tmp_path: Path, target: str) -> None:
     page = f"# A\n\n## Here\n\n[text]({target})\n"
+    index = "link: {type: generated-index}"
+    (tmp_path / "02-in").mkdir()
+    (tmp_path / "02-in/_category_.yml").write_text(f"label: In Depth!\n{index}")
+    (tmp_path / "named").mkdir()
+    (tmp_path / "named/_category_.json").write_text('{"link": {"type": "generated-index", "slug": "/category/named"}}')
     other = "# B\n\n## Two\n\nText.\n\n## روبوٹ\n\n<span id='tag'>Text</span>\n"
-    assert told(tmp_path, {"a.md": page, "b.md": other, "b.mdx.md": other}) == []
+    assert (
+        told(tmp_path, {"a.md": page, **dict.fromkeys(("b.md", "b.mdx.md", "02-in/c.md", "named/c.md"), other)}) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -50,6 +61,10 @@ def test_a_link_that_leads_somewhere_is_not_told(tmp_path: Path, target: str) ->
     [
         ("c.md", "links to c.md, which is no page of the book"),
         ("/docs/c", "links to /docs/c, which is no page of the book"),
+        ("./c", "links to ./c, which is no page of the book"),
+        ("late.md", "links to late.md, which is no page of the book"),
+        ("../b.md", "links to ../b.md, which is no page of the book"),
+        ("/docs/category/sub", "links to /docs/category/sub, which is no page of the book"),
         ("#there", "links to #there, which is not in this page"),
         ("b.md#three", "links to b.md#three, but b.md has no #three"),
         ("/docs/b#three", "links to /docs/b#three, but b.md has no #three"),
@@ -57,7 +72,22 @@ def test_a_link_that_leads_somewhere_is_not_told(tmp_path: Path, target: str) ->
 )
 def test_a_link_that_leads_nowhere_is_told_with_its_line(tmp_path: Path, target: str, message: str) -> None:
     page = f"---\ntitle: A\n---\n\nText.\nMore text with [a link]({target}).\n"
-    assert told(tmp_path, {"a.md": page, "b.md": "# B\n\nText.\n"}) == [f"a.md:6: {message}"]
+    assert told(tmp_path, {"a.md": page, "b.md": "# B\n\nText.\n", "sub/late.md": "# L\n\nText."}) == [
+        f"a.md:6: {message}"
+    ]
+
+
+def test_a_relative_address_is_read_from_the_page_s_address(tmp_path: Path) -> None:
+    page = "# A\n\n[up](../b) [out](../../blog) [gone](../blog)\n"
+    assert told(tmp_path, {"sub/a.md": page, "b.md": "# B\n\nText.\n"}) == [
+        "sub/a.md:3: links to ../blog, which is no page of the book"
+    ]
+
+
+def test_docs_at_the_root_share_it_with_the_rest_of_the_site(tmp_path: Path) -> None:
+    page = "# A\n\n[blog](/blog/x) [picture](/img) [fine](/b)\n\n[gone](gone) [gone](/b#gone)\n"
+    lines = told(tmp_path, {"a.md": page, "b.md": "# B\n\nText.\n"}, "")
+    assert [line.split(",")[0] for line in lines] == ["a.md:5: links to /b#gone", "a.md:5: links to gone"]
 
 
 def test_a_link_in_a_table_a_heading_or_a_tag_is_looked_at_too(tmp_path: Path) -> None:
@@ -86,17 +116,47 @@ def test_lines_are_those_of_the_file_also_after_a_partial(tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("target", "is_told"),
+    [
+        ("sub/b.md", False),
+        ("/sub/b.md", False),
+        ("@site/docs/sub/b.md", False),
+        ("/docs/sub/b", False),
+        ("sub/b#two", False),
+        ("/docs/category/sub", False),
+        ("./late.md", True),
+        ("./sub/b.md", True),  # Docusaurus looks for it beside the translation only
+        ("sub/b.md#three", True),
+        ("/docs/late", True),
+        ("/docs/a", True),
+    ],
+)
+def test_a_translation_falls_back_to_the_book(tmp_path: Path, target: str, is_told: bool) -> None:
+    write = {
+        "docs/a.md": "# A\n\nText.\n",
+        "docs/sub/b.md": "# B\n\n## Two\n\nText.\n",
+        "docs/sub/_category_.yml": "link: {type: generated-index}",
+        "i18n/ur/docusaurus-plugin-content-docs/current/a.md": f"---\nslug: /moved\n---\n\n[x]({target})\n",
+    }
+    for name, content in write.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(content, "utf-8")
+    assert [problem.line for problem in book(tmp_path / "docs", "/docs").problems] == [5] * is_told
+
+
 def test_a_translation_is_looked_at_on_its_own(tmp_path: Path) -> None:
     current = tmp_path / "i18n/ur/docusaurus-plugin-content-docs/current"
     for folder in (tmp_path / "docs", current):
         folder.mkdir(parents=True)
-        (folder / "a.md").write_text("# A\n\n[b](b.md) [c](c.md)\n", "utf-8")
+        (folder / "a.md").write_text("# A\n\n[b](b.md) [c](c.md) [d](d.md)\n", "utf-8")
     (tmp_path / "docs/b.md").write_text("# B\n\nText.\n", "utf-8")
     (current / "c.md").write_text("# C\n\nمتن۔\n", "utf-8")
     read = book(tmp_path / "docs", "/docs")
     assert [(problem.file, problem.message.split(",")[0]) for problem in read.problems] == [
         ("a.md", "links to c.md"),
-        ("i18n/ur/docusaurus-plugin-content-docs/current/a.md", "links to b.md"),
+        ("a.md", "links to d.md"),
+        ("i18n/ur/docusaurus-plugin-content-docs/current/a.md", "links to d.md"),
     ]
     assert [(page.id, page.language) for page in read.pages] == [
         ("a", None),

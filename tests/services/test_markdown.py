@@ -148,6 +148,29 @@ def test_partials_are_numbered_apart_from_the_page() -> None:
     assert [heading.anchor for heading in outline.headings] == ["a", "a", "a-1"]
 
 
+@pytest.mark.parametrize(
+    ("content", "title", "shows"),
+    [
+        ("# T", "T", True),
+        ("import A from 'a'\n\nT\n=\n", "T", True),
+        ("Text.\n\n# T", None, True),
+        ("![badge](b.png)\n\n# T", None, True),
+        ("+++\nx: 1\n+++\n\n# T", None, True),
+        ("{/* c */}\n\n# T", None, True),
+        ("> # T", None, True),
+        ("<h1>Raw</h1>\n\nText.", None, False),
+        ("<h1>Raw</h1>\n\n# T", None, True),
+        ("***\n\n# T", None, False),
+        ("- ***\n\n# T", None, False),
+        ("## Two\n\n# T", None, False),
+        ("Text.", None, False),
+    ],
+)
+def test_docusaurus_adds_no_title_where_the_first_heading_is_one(content: str, title: str | None, shows: bool) -> None:
+    outline = parse(content)
+    assert (outline.title, outline.shows_title) == (title, shows)
+
+
 def test_a_directive_in_a_heading_is_shown_but_not_in_its_anchor() -> None:
     heading = parse("## Step:one {1 + 1} `x`").headings[0]
     assert (heading.text, heading.anchor) == ("Step:one x", "step-1--1-x")
@@ -182,6 +205,24 @@ def test_a_fence_is_one_unit_and_its_text_has_no_fence_lines() -> None:
     content = "- a\n\n  ```py title='x'\n  x = 1\n  ```\n"
     assert quotes(content, Kind.CODE) == ["```py title='x'\n  x = 1\n  ```"]
     assert texts(content) == ["a", "x = 1"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<CodeBlock language='py'>{`\n  x = 1\n\n  y = '2'\n`}</CodeBlock>\n",
+        "<pre><code>{`  x = 1\n\n  y = '2'`}</code></pre>\n",
+        "<CodeBlock>\n{`\n\n  x = 1\n\n  y = '2'`}\n</CodeBlock>\n",
+    ],
+)
+def test_a_template_string_that_stands_for_itself_is_code(content: str) -> None:
+    assert texts(content) == ["  x = 1\n\n  y = '2'"]
+    assert quotes(content, Kind.CODE) == ["x = 1\n\n  y = '2'"]
+
+
+@pytest.mark.parametrize("content", ["{`a${b}`}", "{`a` + b}", "{``}", "{` `}", "{f(`a`)}", "<A b={`c`} />"])
+def test_a_computed_or_empty_template_string_is_no_code(content: str) -> None:
+    assert texts(content) == []
 
 
 def test_a_table_has_a_unit_for_each_row_but_its_delimiters() -> None:

@@ -57,6 +57,50 @@ def test_each_part_of_a_long_table_has_the_header(tmp_path: Path) -> None:
     assert all(p.source[0] == "| name | mass |" for p in passages)
 
 
+def test_each_part_of_a_long_table_shows_its_rows_as_lines(tmp_path: Path) -> None:
+    rows = [f"| **one** two | `{n}` |" for n in range(200)]
+    passages = cut_page(tmp_path, "# Page\n\n| name | mass |\n|---|---|\n" + "\n".join(rows) + "\n")
+    shown = [line for p in passages for line in p.text.split("\n")[1:]]
+    assert shown == [f"one two | {n}" for n in range(200)]
+    assert {p.text.split("\n")[0] for p in passages} == {"name | mass"}
+
+
+CODE = [line for n in range(100) for line in (f"def f{n}():", f"    x = {n}", "", "    if x:", "        return x")]
+
+
+@pytest.mark.parametrize("prefix", ["", "  ", "> ", "\t"])
+def test_each_part_of_long_code_is_a_fence_with_its_indentation(tmp_path: Path, prefix: str) -> None:
+    lines = ["~~~~py title='long title here'", "", *CODE, "~~~~"]
+    content = "- item\n\n" * (prefix == "  ") + "\n".join(f"{prefix}{line}" for line in lines)
+    passages = [p for p in cut_page(tmp_path, content) if "~~~" in p.text]
+    parts = [p.text.removeprefix("item\n\n").split("\n") for p in passages]
+    assert len(parts) > 1
+    assert parts[0][0] == "~~~~py title='long title here'"
+    assert {(part[0], part[-1]) for part in parts[1:]} == {("~~~~py", "~~~~")}
+    assert [line for part in parts for line in part if line and "~~" not in line] == [line for line in CODE if line]
+    assert max(p.tokens for p in passages) <= LIMIT
+
+
+def test_a_line_of_code_longer_than_a_passage_is_shown_in_fences(tmp_path: Path) -> None:
+    words = " ".join(f"w{n}" for n in range(1000))
+    passages = cut_page(tmp_path, f"```py\nif x:\n    {words}\n```\n")
+    assert all(p.text.startswith("```py\n") and p.text.endswith("\n```") for p in passages)
+    assert " ".join(word for p in passages for word in p.text.split() if word.startswith("w")) == words
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ("```py title='x'\nx = 1\n```", "```py title='x'\nx = 1\n```"),
+        ("> ```py\n>   x = 1\n> ```", "```py\n  x = 1\n```"),
+        ("```\nopen", "```\nopen\n```"),
+        ("<CodeBlock>{`\n  a\n\n  b\n`}</CodeBlock>", "```\n  a\n\n  b\n```"),
+    ],
+)
+def test_code_is_shown_in_a_closed_fence(tmp_path: Path, content: str, text: str) -> None:
+    assert [p.text for p in cut_page(tmp_path, f"{content}\n")] == [text]
+
+
 def test_a_heading_longer_than_a_passage_leaves_room_for_its_text(tmp_path: Path) -> None:
     (passage,) = cut_page(tmp_path, f"# Page\n\n## {'long ' * 400}\n\nThe text.\n")
     assert passage.text == "The text."

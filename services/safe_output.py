@@ -1,0 +1,393 @@
+"""What a model writes, made harmless while it streams: links only to allowed places, no images, no HTML.
+
+Syntax: CommonMark 0.31 and GFM, with the mathematics of remark-math. Whatever renderers disagree on is written so
+that all of them read it alike: a backtick that closes nothing on its line is escaped, `](` is kept only for links
+that are allowed, a fence in a list is kept inside of it. Code is passed unchanged, because nothing in it is a link.
+"""
+
+import html
+import re
+from collections.abc import Callable
+from functools import cache
+from urllib.parse import unquote
+
+from markdown_it import MarkdownIt
+
+HELD = 1000  # characters that may wait for what follows them
+CONTEXT = 8000  # characters that are parsed to tell a fence from an indented line
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+_PLAIN = re.compile(
+    r"(?:[^\\`\[\]!<&@$~\nhwfmx/]|h(?=[^t])|w(?=[^w])|f(?=[^t])|m(?=[^a])|x(?=[^m])|/(?=[^/]))+", re.IGNORECASE
+)
+_LEAD = r"(?:[ \t]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))*+"
+_ATOM = r"(?:\\[^\n]|[^\[\]\\\n])"
+_TEXT = rf"(?:{_ATOM}|\[{_ATOM}*+\])*+"
+_INSIDE = r"(?:\\[^\n]|[^()\\\n]|\((?:\\[^\n]|[^()\\\n])*+\))*+"
+_LINK = re.compile(rf"(!?)\[({_TEXT})\](?:\(({_INSIDE})\)|\[{_ATOM}*+\])")
+_LINK_BEGUN = re.compile(
+    rf"!?\[{_TEXT}(?:\[{_ATOM}*+)?\\?|!?\[{_TEXT}\](?:\({_INSIDE}(?:\((?:\\[^\n]|[^()\\\n])*+)?\\?|\[{_ATOM}*+\\?)?"
+)
+_TARGET = re.compile(r"""\s*(?:<([^<>\n]*)>|([^\s<]\S*)?)(?:\s+(?:"[^"\n]*"|'[^'\n]*'|\([^()\n]*\)))?\s*""")
+_DEFINITION = re.compile(
+    rf"""[ ]{{0,3}}\[{_ATOM}+\]:[ \t]*\S+(?:[ \t]+(?:"[^"\n]*"|'[^'\n]*'|\([^()\n]*\)))?[ \t]*(?=\n)"""
+)
+_ROW = re.compile(r"([ \t>]*+)(?=[|:-])[|:\- \t]*+(?=\n)")
+_FENCE = re.compile(rf"({_LEAD})(`{{3,}}+(?=[^`\n]*\n)|~{{3,}}+)[^\n]*(?=\n)")
+_LINE_BEGUN = re.compile(
+    rf"{_LEAD}(?:[-*+]|\d{{1,9}}[.)]?|`{{1,2}}|`{{3,}}[^`\n]*|~{{1,2}}|~{{3,}}[^\n]*)?"
+    rf"|[ \t>]*[|:\- \t]*|[ ]{{0,3}}\[{_ATOM}*+(?:\](?::[^\n]*)?|\\)?"
+)
+_MARKER_BEGUN = re.compile(rf"{_LEAD}(?:[-*+]|\d{{1,9}}[.)]?)?")
+_URL = re.compile(r"(?:https?://|ftp://|www\.|mailto:|xmpp:|//)[^\s<`|$]*", re.IGNORECASE)
+_URL_STARTS = ("https://", "http://", "ftp://", "www.", "mailto:", "xmpp:", "//")
+_ESCAPED_URL = re.compile(r"(?:(?:https?|ftp):/{0,2}|mailto:|xmpp:|www\.|[\w.+-]@)$", re.IGNORECASE)
+_MAIL = re.compile(r"@(?:[\w-]{64}|[\w-]+(?:\\?\.\w[\w.-]*|(?=>)))")
+_AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>`|$]*|[^\s<>`|$@]+@[^\s<>`|$]+)>")
+_TAG_IN_MATH = re.compile(r"<(?:[/!?]|[A-Za-z][A-Za-z0-9-]*[\s/>])")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{0,31});")
+_ENTITY_BEGUN = re.compile(r"&(?:#(?:\d{0,7}|[xX][0-9a-fA-F]{0,6})|[A-Za-z][A-Za-z0-9]{0,31})?")
+_ESCAPED = "\0"  # stands for the last character, if that was escaped
+
+
+class SafeOutput:
+    """The filter of one answer. Text goes in as it comes, at any cut; what may be shown comes out.
+
+    The text that comes out does not depend on the cuts, flushes aside. `allowed` says which destinations of links
+    may stay. At most 1,000 characters wait, and only those that can still become markup.
+    """
+
+    def __init__(self, allowed: Callable[[str], bool]) -> None:
+        self._allowed = allowed
+        self._held = ""
+        self._shown = 0  # characters of the held text that were shown by a flush
+        self._last = ""  # the last character shown
+        self._written = ""  # what was shown since the last line that surely stands in no list
+        self._new_line = True
+        self._math = ""  # the `$` that seem to be open: decides how a thing is made harmless, never whether
+        self._dollars = self._display = False  # a `$` in this paragraph; a `$$` anywhere
+        self._table = False
+        self._pipes = self._pipes_above = False  # code with a `|` in this line, or the one above
+        self._after_blank = False
+        self._fence: tuple[str, int] | None = None  # the marks and the indentation of an open fence
+        self._in_code_line = False
+        self._must_break = False
+
+    def feed(self, text: str) -> str:
+        """Take in a delta; what may be shown now, possibly nothing."""
+        self._held += _CONTROL.sub("", text)
+        return self._drain(flushed=False)
+
+    def flush(self) -> str:
+        """What still waits, made harmless. At the end, or anywhere before: the state stays right for what follows."""
+        return self._drain(flushed=True)
+
+    def _drain(self, *, flushed: bool) -> str:
+        pieces: list[str] = []
+        while len(self._held) > self._shown:
+            ends = flushed or len(self._held) >= HELD
+            # A line break in place of what is not known yet: whatever is incomplete counts as ended by it.
+            piece = self._step(self._held[:HELD] + "\n" * ends, ends)
+            if piece is None:
+                break
+            pieces.append(piece)
+        return "".join(pieces)
+
+    def _step(self, view: str, ends: bool) -> str | None:
+        if self._must_break and view[0] != "\n":
+            return self._break()
+        if self._fence:
+            return self._code_line(*self._fence, view, ends)
+        if self._new_line:
+            return self._line(view, ends)
+        if self._last == "]" and view[0] in "(:":
+            return self._take(1, f" {view[0]}" if self._math else f"\\{view[0]}")
+        if run := _PLAIN.match(view):
+            return self._take(run.end() - (run.end() == len(view) and ends and view[-1] == "\n"))
+        return self._special(view, ends)
+
+    def _special(self, view: str, ends: bool) -> str | None:
+        match view[0]:
+            case "\n":
+                return self._break(1)
+            case "\\":
+                return self._escape(view, ends)
+            case "`":
+                return self._code(view)
+            case "[" | "!":
+                return self._bracket(view, ends)
+            case "<":
+                return self._angle(view, ends)
+            case "&":
+                return self._entity(view, ends)
+            case "@":
+                return self._mail(view, ends)
+            case "$" | "~":
+                return self._run(view)
+            case "]":
+                return self._take(1)
+            case _:
+                return self._url(view, ends)
+
+    def _take(self, count: int, instead: str | None = None) -> str:
+        """Use up held characters; they are shown as they are, less what was shown before, or as something else."""
+        piece = self._held[self._shown : count] if instead is None else instead
+        self._last = (self._held[:count] if instead is None else instead)[-1:] or self._last
+        self._held, self._shown = self._held[count:], 0
+        self._written += piece
+        return piece
+
+    def _stick(self) -> str:
+        """Show what is held, and go on holding it: what follows may make it part of something."""
+        piece, self._shown = self._held[self._shown :], len(self._held)
+        self._written += piece
+        return piece
+
+    def _break(self, count: int = 0) -> str:
+        self._pipes_above, self._pipes = self._pipes, False
+        self._math = self._math if self._math == "$$" else ""
+        self._new_line, self._must_break = True, False
+        return self._take(count, "\n")
+
+    def _as_code(self, count: int) -> str:
+        # Backticks side by side would be one mark, and one after a backslash would be none.
+        apart = " " if self._last in ("`", "\\") else ""
+        return self._take(count, f"{apart}`{self._held[self._shown : count]}`")
+
+    # The beginning of a line
+
+    def _line(self, view: str, ends: bool) -> str | None:
+        if row := _ROW.match(view):
+            return self._table_row(row)
+        if definition := _DEFINITION.match(view):
+            return self._take(definition.end() + 1, "")
+        fence = _FENCE.match(view)
+        if fence and not ends and self._opens(fence):
+            return self._take(fence.end())
+        begun = _LINE_BEGUN if not ends else _MARKER_BEGUN
+        if not fence and len(view) < 100 + HELD * (not ends) and begun.fullmatch(view.rstrip("\n") if ends else view):
+            return self._stick() if ends else None
+        return self._content(view)
+
+    def _content(self, view: str) -> str:
+        lead = re.match(_LEAD, view)
+        end = lead.end() if lead else 0
+        blank = view[end] == "\n"
+        if blank:
+            self._dollars = self._table = self._pipes = False
+            self._math = ""
+        elif self._after_blank and view[0].isalpha():
+            self._written = ""
+        self._new_line, self._after_blank = False, blank
+        return self._take(end)
+
+    def _table_row(self, row: re.Match[str]) -> str:
+        """A line of dashes and pipes makes a table of the line above: not where a cell would end within code."""
+        self._new_line = self._after_blank = False
+        if not self._pipes_above:
+            self._table = True
+            return self._take(row.end())
+        start = max(row.end(1), self._shown)
+        return self._take(row.end(), self._held[self._shown : start] + "\\" + self._held[start : row.end()])
+
+    # Fences
+
+    def _opens(self, fence: re.Match[str]) -> bool:
+        lead, marks = fence[1], fence[2]
+        if "\t" in lead or (len(lead.strip(" ")) + len(lead) > 3 and not self._is_fence(lead + marks)):
+            return False
+        self._fence, self._in_code_line = (marks, len(lead)), True
+        self._new_line = self._table = self._pipes = self._after_blank = False
+        return True
+
+    def _is_fence(self, line: str) -> bool:
+        """Whether a line that is indented or follows a list's marker opens a fence: that depends on what is above."""
+        text = self._written[: len(self._written) - self._shown] + line
+        if len(text) > CONTEXT:
+            return False
+        last = text.count("\n")
+        return any(token.type == "fence" and token.map and token.map[0] == last for token in _blocks().parse(text))
+
+    def _code_line(self, marks: str, width: int, view: str, ends: bool) -> str | None:
+        if self._in_code_line:
+            end = view.find("\n")
+            self._in_code_line = end != 0
+            return self._take(1 if end == 0 else min(end if end > 0 else len(view), len(self._held)))
+        rest = view.lstrip(" \t")
+        indent = view[: len(view) - len(rest)]
+        columns = len(indent.expandtabs(4))
+        closing = re.match(rf"{marks[0]}{{{len(marks)},}}[ \t]*(?=\n)", rest)
+        if closing and columns <= width + 3:
+            return self._close(len(indent), " " * width + closing[0], ends)
+        begun = (rest.rstrip("\n") if ends else rest).rstrip(" \t")
+        if len(view) < HELD and (not begun or begun in ("$", marks[0] * len(begun))) and (ends or "\n" not in rest):
+            return None
+        return self._code_text(indent, rest, width - columns)
+
+    def _code_text(self, indent: str, rest: str, missing: int) -> str:
+        self._in_code_line = True
+        if rest[:1] == "\n":
+            return self._take(len(indent))
+        # With less than the fence's indentation the list around it would end, and the fence with it.
+        indent = " " * (len(indent) + missing) if missing > 0 else indent
+        # A line that begins with `$$` may end a formula which the renderer, unlike us, takes the fence to be part of.
+        return self._take(len(indent) - max(missing, 0), indent + " " * (4 * (self._display and rest[:2] == "$$")))
+
+    def _close(self, indent: int, shown: str, ends: bool) -> str:
+        self._fence, self._must_break = None, ends
+        return self._take(indent + len(shown.lstrip(" ")), shown)
+
+    # Within a line
+
+    def _escape(self, view: str, ends: bool) -> str | None:
+        if len(view) == 1:
+            return None
+        if ends and len(view) == 2:
+            return self._stick()
+        if not re.match(r"[!-/:-@\[-`{-~]", view[1]):
+            return self._take(1)
+        # Renderers look for bare addresses in the text without its backslashes: this one is to be read as such.
+        before = self._written[: len(self._written) - self._shown][-8:]
+        if _ESCAPED_URL.search(before + view[1]):
+            return self._take(1, "\\" * (2 - self._shown))
+        self._dollars |= view[1] == "$"
+        piece = self._take(2)
+        self._last = _ESCAPED
+        return piece
+
+    def _code(self, view: str) -> str | None:
+        marks = re.match("`+", view)[0]  # type: ignore[index]
+        code = re.match(rf"{marks}(?!`)[^\n]*?(?<!`){marks}(?!`)", view)
+        if code and code.end() < len(view) and not (self._dollars and "$" in code[0]):
+            return self._show_code(code[0])
+        if (code is None and "\n" not in view) or (code and code.end() == len(view)):
+            return None
+        piece = self._take(len(marks), "\\`" * len(marks))
+        self._last = _ESCAPED
+        return piece
+
+    def _show_code(self, code: str) -> str:
+        self._pipes |= "|" in code
+        # In a table a pipe ends the cell, in code too, unless it is escaped.
+        shown = re.sub(r"(?<!\\)((?:\\\\)*)\|", r"\1\\|", code) if self._table else code
+        return self._take(len(code), " " * (self._last == "`") + shown)
+
+    def _bracket(self, view: str, ends: bool) -> str | None:
+        if view[0] == "!" and (len(view) == 1 or (ends and len(view) == 2)):
+            return self._stick() if ends else None
+        link = _LINK.match(view)
+        if not link:
+            return None if _LINK_BEGUN.fullmatch(view) else self._take(1)
+        target = _TARGET.fullmatch(link[3] or "")
+        if not target or self._math or not link[2] or (link[3] is None and not link[1]):
+            return self._take(1)
+        url = target[1] or target[2] or ""
+        if not link[1] and self._last != "!" and self._keeps(url):
+            return self._keep(link, url)
+        return self._unwrap(link)
+
+    def _unwrap(self, link: re.Match[str]) -> str:
+        """Only the text of a link or image remains, and is read anew: unless it would join with what is around it."""
+        apart = self._last in ("", "\n", *" \t(*_\"',;>|—“‘«،")
+        if not apart or not (link[2][0].isalnum() or link[2][0] in "*_`\"'(“‘«"):
+            return self._take(1)
+        self._last = "!" if self._shown else self._last
+        self._held, self._shown = link[2] + self._held[link.end() :], 0
+        return ""
+
+    def _keep(self, link: re.Match[str], url: str) -> str:
+        opened, rest = self._take(1), self._held[link.end() - 1 :]
+        self._held = link[2]
+        text = self._drain(flushed=True)
+        self._held, self._shown = rest, 0
+        closed = f"]({url})"
+        self._held = closed + self._held
+        return opened + text + self._take(len(closed))
+
+    def _keeps(self, url: str) -> bool:
+        """Whether a destination may stay: allowed, and with nothing in it that renderers read in several ways."""
+        plain = url.isprintable() and not re.search(r"""[\s<>()\[\]\\`"'{}|^$]""", url) and html.unescape(url) == url
+        return plain and self._allowed(url)
+
+    def _angle(self, view: str, ends: bool) -> str | None:
+        if link := _AUTOLINK.match(view):
+            return self._take(link.end()) if self._keeps(link[1]) else self._autolink(link)
+        if not ends and re.fullmatch(r"<(?:[^\s<>`|$]+)?", view) and (len(view) < 2 or view[1].isalnum()):
+            return None
+        if re.match(r"<[\s\d=-]", view) and not (ends and len(view) == 2):
+            return self._take(1)
+        if self._math and not _TAG_IN_MATH.match(view):
+            return self._take(1)
+        return self._take(1, "< " if self._math else "&lt;")
+
+    def _autolink(self, link: re.Match[str]) -> str:
+        self._held = link[1] + self._held[link.end() :]
+        return self._as_code(len(link[1]))
+
+    def _entity(self, view: str, ends: bool) -> str | None:
+        if entity := _ENTITY.match(view):
+            decoded = html.unescape(entity[0])
+            spelled = decoded.isascii() and decoded not in "<>&\"'"  # a way to spell an address unseen
+            return self._take(entity.end(), f"&amp;{entity[0][1:]}" if spelled else None)
+        if not ends and _ENTITY_BEGUN.fullmatch(view):
+            return None
+        return self._take(1, "&amp;" if ends and _ENTITY_BEGUN.fullmatch(view.rstrip("\n")) else None)
+
+    def _mail(self, view: str, ends: bool) -> str | None:
+        mail = _MAIL.match(view)
+        if self._last.strip(" \t\n") and mail:
+            return self._as_code(len(mail[0].rstrip("."))) if mail.end() < len(view) else None
+        if self._last.strip(" \t\n") and re.fullmatch(r"@[\w-]{0,63}\\?\.?", view.rstrip("\n") if ends else view):
+            return self._stick() if ends else None
+        return self._take(1)
+
+    def _run(self, view: str) -> str | None:
+        run = view[: len(view) - len(view.lstrip(view[0]))]
+        if len(run) == len(view):
+            return None
+        if run[0] == "~":
+            # Three in a row, however they come together, would open a fence.
+            return self._take(len(run), "\\~" * len(run) if len(run) > 2 or self._last == "~" else None)
+        self._dollars, self._display = True, self._display or len(run) > 1
+        self._math = "" if self._math == run else self._math or run
+        return self._take(len(run))
+
+    def _url(self, view: str, ends: bool) -> str | None:
+        url = _URL.match(view)
+        if not url:
+            begun = (view.rstrip("\n") if ends else view).lower()
+            begins = any(start.startswith(begun) for start in _URL_STARTS)
+            return self._take(1) if not begins else self._stick() if ends else None
+        if url.end() == len(view):
+            return None
+        text = url[0].rstrip("?!.,:;*_~'\")]}>")
+        if text.startswith("//") and (self._last == ":" or "." not in text):
+            return self._take(1)
+        if text.lower() in (*_URL_STARTS, "www", "mailto", "xmpp"):
+            return self._stick() if ends and len(url[0]) + 1 == len(view) else self._take(len(url[0]))
+        kept = self._keeps(text if text[:4].lower() != "www." else f"http://{text}")
+        return self._take(len(text)) if kept else self._as_code(len(text))
+
+
+@cache
+def _blocks() -> MarkdownIt:
+    md = MarkdownIt("commonmark").enable("table")
+    md.core.ruler.enableOnly(["normalize", "block"])
+    return md
+
+
+def book_links(site_docs_url: str) -> Callable[[str], bool]:
+    """Whether a URL leads to the book's own pages: below `site_docs_url`, compared as written, or to an anchor."""
+    base = site_docs_url.rstrip("/")
+
+    def allowed(url: str) -> bool:
+        if not url.isprintable() or " " in url or "\\" in url:
+            return False
+        if url.startswith("#"):
+            return True
+        path = re.split("[?#]", url[len(base) :], maxsplit=1)[0]
+        if not url.startswith(base) or url[len(base) : len(base) + 1] not in ("", "/", "?", "#"):
+            return False
+        return not {".", ".."} & set(re.split(r"[/\\]", unquote(path)))
+
+    return allowed

@@ -1,0 +1,87 @@
+"""What a question means by itself: made self-contained in a conversation, and put into the book's language."""
+
+import importlib.resources
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+import structlog
+
+from services.claude import Claude, ClaudeFailed
+from services.languages import detect
+from services.models import Usage
+
+LONGEST = 500  # characters of a question to search with
+TURNS = 3  # of a conversation that are looked back on
+REMEMBERED = 600  # characters of each answer among them
+SHORT = 4  # words: a question of no more leans on the one before it
+NAMES = {"en": "English", "ur": "Urdu", "ur-Latn": "Roman Urdu"}
+# Words that point at what was said before, in English, Urdu and Roman Urdu.
+POINTING = re.compile(
+    r"\b(it|its|this|that|these|those|they|them|their|he|she|him|her|one|ones|former|latter|above|previous|same|such"
+    r"|first|second|third|last|other|others|another|else|more|instead|again"
+    r"|is|us|in|un|inka|unka|iska|uska|isko|usko|iski|uski|ye|yeh|wo|woh|dusra|doosra|pehla)\b"
+    r"|^\W*(and|or|but|so|then|why|how so|what about|how about|aur|lekin|phir)\b"
+    r"|\b(اس|ان|یہ|وہ|اسے|انہیں|اور|پھر|دوسرا|دوسری|پہلا|پہلی|تیسرا|مزید|کیوں)\b",
+    re.IGNORECASE,
+)
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question of a conversation, and what was said to it."""
+
+    question: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """`searched_for` is what to look for; `foreign` tells that it could not be put into the book's language."""
+
+    searched_for: str
+    foreign: bool = False
+    usage: Usage = field(default_factory=Usage)
+
+
+class Understanding:
+    """Asks the model for another wording only where the question calls for it."""
+
+    def __init__(self, claude: Claude | None, rules: str) -> None:
+        self._claude = claude
+        self._rules = rules
+
+    async def understand(self, question: str, turns: Sequence[Turn], book_language: str) -> Understood:
+        """The question as it is to be searched. Without a model, or where that fails, it is searched as it was put."""
+        language = detect(question)
+        foreign = language is not None and language != book_language
+        if not foreign and not leans_on(question, turns):
+            return Understood(question)
+        if not self._claude:
+            return Understood(question, foreign)
+        rules = self._rules.format(language=NAMES.get(book_language, book_language))
+        try:
+            said, usage = await self._claude.reword(rules, material(question, turns))
+        except ClaudeFailed as failure:
+            log.warning("a question was searched as it was put", reason=str(failure))
+            return Understood(question, foreign)
+        reworded = " ".join(said.split())[:LONGEST]
+        return Understood(reworded or question, foreign and not reworded, usage)
+
+
+def leans_on(question: str, turns: Sequence[Turn]) -> bool:
+    """True for a question that may need the conversation to be understood: short, or with words that point back."""
+    return bool(turns) and (len(question.split()) <= SHORT or POINTING.search(question) is not None)
+
+
+def material(question: str, turns: Sequence[Turn]) -> str:
+    """Conversation and question as data."""
+    before = [{"question": turn.question, "answer": turn.text[:REMEMBERED]} for turn in turns[-TURNS:]]
+    return orjson.dumps({"conversation": before, "question": question}).decode()
+
+
+def read_reword_rules() -> str:
+    """The rules of rewording, with a place for the book's language."""
+    return importlib.resources.files("services").joinpath("prompts/rewrite.md").read_text("utf-8")

@@ -1,0 +1,150 @@
+"""Follow-ups, selections and other languages: what is searched is not always what was typed."""
+
+import pytest
+
+from tests.claude import Cite, End, Say, ScriptedClaude, Status, search_results
+from tests.client import Data, ask, events, events_with
+from tests.serving import Served, serving
+
+WICK = "How often is the wick trimmed?"
+TRIM = "Trim the wick every four hours 🔥, because charred cotton smokes."
+
+
+async def begin(served: Served) -> str:
+    id: str = (await events(served.url, WICK))[0]["conversationId"]
+    return id
+
+
+def finished(told: list[Data]) -> Data:
+    answer: Data = told[-1]["answer"]
+    return answer
+
+
+# Conversations
+
+
+@pytest.mark.parametrize("id", ["no-uuid", "00000000-0000-4000-8000-000000000000", ""])
+async def test_a_conversation_nobody_began_is_invalid_input(served: Served, id: str) -> None:
+    told = await events_with(served.url, question=WICK, conversationId=id)
+    if id:
+        assert (told[-1]["__typename"], told[-1]["field"]) == ("InvalidInput", "conversationId")
+    else:
+        assert finished(told)["status"] == "COMPLETE"
+
+
+async def test_a_question_without_a_conversation_begins_one(served: Served) -> None:
+    told = await events(served.url, WICK)
+    assert told[0]["conversationId"] == finished(told)["conversationId"] != (await begin(served))
+
+
+async def test_a_follow_up_is_made_self_contained_before_it_is_searched(served: Served, claude: ScriptedClaude) -> None:
+    conversation = await begin(served)
+    claude.script(Say("Why is the wick trimmed?"), End())
+    claude.script(Say("Because it smokes.", (Cite(0, 0, 1),)), End())
+    answer = finished(await events_with(served.url, question="And why?", conversationId=conversation))
+    assert (answer["question"], answer["searchedFor"]) == ("And why?", "Why is the wick trimmed?")
+    assert answer["citations"][0]["quote"] == TRIM
+    reworded = claude.calls[-2].body["messages"][0]["content"]
+    assert WICK in reworded
+    assert TRIM in reworded
+
+
+async def test_a_question_that_stands_alone_is_not_reworded(served: Served, claude: ScriptedClaude) -> None:
+    conversation = await begin(served)
+    question = "Which oil does the lamp of a lighthouse burn?"
+    answer = finished(await events_with(served.url, question=question, conversationId=conversation))
+    assert answer["searchedFor"] == question
+    assert len(claude.calls) == 2
+
+
+async def test_an_off_topic_follow_up_is_still_declined(served: Served, claude: ScriptedClaude) -> None:
+    conversation = await begin(served)
+    claude.script(Say("Who won the football world cup?"), End())
+    answer = finished(await events_with(served.url, question="And who won that?", conversationId=conversation))
+    assert (answer["status"], answer["declineReason"]) == ("DECLINED", "NOT_IN_BOOK")
+    assert answer["usage"]["outputTokens"] > 0  # of the rewording
+
+
+async def test_where_rewording_fails_the_question_is_searched_as_it_was_put(
+    served: Served, claude: ScriptedClaude
+) -> None:
+    conversation = await begin(served)
+    claude.script(Status(500))
+    answer = finished(
+        await events_with(served.url, question="How often is it done, the wick?", conversationId=conversation)
+    )
+    assert answer["searchedFor"] == "How often is it done, the wick?"
+
+
+# Languages
+
+
+async def test_a_question_in_urdu_is_searched_in_the_books_language(served: Served, claude: ScriptedClaude) -> None:
+    claude.script(Say(WICK), End())
+    claude.script(Say("ہر چار گھنٹے بعد۔", (Cite(0, 0, 1),)), End())
+    answer = finished(await events(served.url, "بتی کتنی بار تراشی جاتی ہے؟"))
+    assert (answer["searchedFor"], answer["degraded"]) == (WICK, [])
+    assert (answer["text"], answer["citations"][0]["quote"]) == ("ہر چار گھنٹے بعد۔", TRIM)
+    assert "English" in claude.calls[-2].body["system"]
+    question = claude.calls[-1].body["messages"][0]["content"][-1]["text"]
+    assert question == "بتی کتنی بار تراشی جاتی ہے؟"
+
+
+async def test_a_question_in_roman_urdu_is_searched_in_the_books_language(
+    served: Served, claude: ScriptedClaude
+) -> None:
+    claude.script(Say(WICK), End())
+    answer = finished(await events(served.url, "wick ko kitni baar trim karna chahiye aur kyun?"))
+    assert (answer["searchedFor"], answer["degraded"]) == (WICK, [])
+
+
+async def test_without_a_key_a_foreign_question_is_searched_by_its_words_and_says_so(
+    served: Served, new_settings: object, database_url: str
+) -> None:
+    settings = served.settings.model_copy(update={"anthropic_api_key": type(served.settings.anthropic_api_key)("")})
+    fresh = new_settings(database_url=database_url)  # type: ignore[operator]  # a MakeSettings
+    async with serving(fresh.model_copy(update={"anthropic_api_key": settings.anthropic_api_key})) as keyless:
+        answer = finished(await events(keyless.url, "دھند میں ہارن کب بجتا ہے؟"))
+    assert answer["degraded"] == ["LANGUAGE"]
+    assert answer["searchedFor"] == "دھند میں ہارن کب بجتا ہے؟"
+    assert "دھند میں ہارن" in answer["citations"][0]["quote"]
+
+
+# Selections
+
+
+@pytest.mark.parametrize(
+    ("chapter", "text", "outcome"),
+    [
+        ("attic", "Trim the wick", "ChapterNotFound"),
+        ("lamp", "Trim the hedge", "SelectionNotFound"),
+        ("fog", "Trim the wick", "SelectionNotFound"),
+        ("lamp", "", "InvalidInput"),
+        ("lamp", "x" * 4001, "InvalidInput"),
+        ("lamp", "a\0b", "InvalidInput"),
+    ],
+)
+async def test_a_selection_that_is_not_in_the_chapter_is_refused(
+    served: Served, claude: ScriptedClaude, chapter: str, text: str, outcome: str
+) -> None:
+    (event,) = await events_with(served.url, question="What is this?", selection={"chapterId": chapter, "text": text})
+    assert event["__typename"] == outcome
+    assert claude.calls == []
+
+
+@pytest.mark.parametrize("text", ["charred cotton smokes", "Cut it straight, with the curved scissors."])
+async def test_a_selection_leads_the_context_as_it_stands_in_the_source(
+    served: Served, claude: ScriptedClaude, text: str
+) -> None:
+    told = await events_with(served.url, question="What does this mean?", selection={"chapterId": "lamp", "text": text})
+    first, *others = search_results(claude.calls[-1].body)
+    content = (await ask(served.url, 'query { chapter(id: "lamp") { content } }'))["chapter"]["content"]
+    assert all(block["text"] in content for block in first["content"])
+    assert any("cotton" in block["text"] or "scissors" in block["text"] for block in first["content"])
+    assert others
+    assert finished(told)["status"] == "COMPLETE"
+
+
+async def test_unreviewed_pages_are_flagged(served: Served) -> None:
+    answer = finished(await events(served.url, "When does the fog horn sound?"))
+    assert (answer["citations"][0]["chapterId"], answer["citations"][0]["reviewed"]) == ("fog", False)
