@@ -11,6 +11,7 @@ from db.embedded_postgres import embedded_postgres
 from db.migrate import migrate
 from db.postgres import Database, pool
 from db.vectors import EmbeddedIndex, VectorIndex
+from services.answer_cache import AnswerCache
 from services.answers import open_answers
 from services.asking import Asking
 from services.book import Site
@@ -51,6 +52,7 @@ class House:
 
     stores: Stores
     index: VectorIndex
+    library: Library
     retriever: Retriever
     services: Services
 
@@ -88,22 +90,25 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
         library = Library(stores.database, index, Site(settings.book_url, settings.translation_url))
         retriever = Retriever(library, stores.embedder, index, settings.retrieval_gate)
         claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
-        journal = Journal(stores.database)
+        journal, rules = Journal(stores.database), read_rules()
+        cache = AnswerCache(stores.database, f"{settings.claude_model} {rules}", settings.answer_cache_days)
         answers = await opened.enter_async_context(
             open_answers(
                 asking=Asking(
                     retriever,
                     Understanding(claude, read_reword_rules()),
+                    cache,
                     journal,
                     stores.embedder.count_tokens,
                 ),
-                writer=Writer(claude, read_rules()),
+                writer=Writer(claude, rules),
+                cache=cache,
                 journal=journal,
                 grace_seconds=settings.leave_grace_seconds,
             )
         )
         services = Services(reading=Reading(library, retriever), answers=answers)
-        yield House(stores, index, retriever, services)
+        yield House(stores, index, library, retriever, services)
 
 
 def claude_of(settings: Settings) -> AbstractAsyncContextManager[Claude]:

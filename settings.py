@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         description="least score of an answerable question; empty: the book's own, set by footnote eval --calibrate",
     )
 
+    answer_cache_days: float = Field(
+        30, ge=0, description="how long an answer may be given again to the same question; 0: never"
+    )
+
     allowed_origins: str = Field(
         "http://localhost:3000", description="browsers' origins for CORS and WebSocket, comma-separated"
     )

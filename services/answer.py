@@ -32,9 +32,10 @@ class DeclineReason(StrEnum):
 
 
 class AnswerSource(StrEnum):
-    """Who wrote it: the model, or nobody, where it is made of quoted passages."""
+    """Who wrote it: the model, now or for an earlier asker, or nobody, where it is made of quoted passages."""
 
     MODEL = "MODEL"
+    CACHE = "CACHE"
     PASSAGES = "PASSAGES"
 
 

@@ -14,9 +14,11 @@ from services.answer import (
     AnswerEvent,
     AnswerFinished,
     AnswerNotFound,
+    AnswerSource,
     AnswerStatus,
     near,
 )
+from services.answer_cache import AnswerCache
 from services.asking import Asked, Asking, Prepared, Refused
 from services.draft import Draft
 from services.journal import Journal
@@ -37,6 +39,7 @@ class Running:
     """An answer being written in this process."""
 
     draft: Draft
+    prepared: Prepared
     writing: asyncio.Task[Verdict]
     over: asyncio.Event = field(default_factory=asyncio.Event)
     listeners: int = 0
@@ -53,8 +56,11 @@ class Running:
 class Answers:
     """Every answer of this process, and through the journal those of all others."""
 
-    def __init__(self, asking: Asking, writer: Writer, journal: Journal, grace_seconds: float) -> None:
+    def __init__(
+        self, asking: Asking, writer: Writer, cache: AnswerCache, journal: Journal, grace_seconds: float
+    ) -> None:
         self._asking = asking
+        self._cache = cache
         self._writer = writer
         self._journal = journal
         self._grace_seconds = grace_seconds
@@ -124,7 +130,9 @@ class Answers:
         draft = Draft(new_answer(prepared, self._writer.model))
         await self._journal.begin(draft.start, draft.log)
         draft.begin()
-        running = Running(draft, asyncio.create_task(self._writer.write(draft, prepared.retrieved)))
+        running = Running(
+            draft, prepared, asyncio.create_task(self._writer.write(draft, prepared.retrieved, prepared.kept))
+        )
         self._running[draft.start.id] = running
         owner = asyncio.create_task(self._own(running))
         self._owners.add(owner)  # the loop holds tasks weakly
@@ -138,9 +146,20 @@ class Answers:
         await asyncio.wait([running.writing])
         verdict = ended(running)
         finished = draft.finished(verdict.status, verdict.reason)
-        draft.log.append(AnswerFinished(finished.seq, await self._journal.finish(finished)))
+        stored = await self._journal.finish(finished)
+        draft.log.append(AnswerFinished(finished.seq, stored))
         del self._running[draft.start.id]
+        await self._keep(stored, running.prepared)
         running.over.set()
+
+    async def _keep(self, answer: Answer, prepared: Prepared) -> None:
+        """Whole answers of the model are kept for who asks next, unless they are about a selection of this reader's."""
+        if answer.status != AnswerStatus.COMPLETE or answer.source != AnswerSource.MODEL or prepared.asked.selection:
+            return
+        try:
+            await self._cache.keep(answer, prepared.retrieved.book.edition)
+        except Exception:
+            log.exception("an answer was not kept for others", answer=answer.id)
 
     async def _listen(self, running: Running, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent, None]:
         running.listeners += 1
@@ -177,7 +196,7 @@ def ended(running: Running) -> Verdict:
 def new_answer(prepared: Prepared, model: str | None) -> Answer:
     """An answer that was asked for, with the passages it will be made of; for one to be declined, the nearest."""
     retrieved = prepared.retrieved
-    shown = retrieved.given if retrieved.answerable else retrieved.found[:NEAREST]
+    shown = tuple(map(near, retrieved.given if retrieved.answerable else retrieved.found[:NEAREST]))
     return Answer(
         id=str(uuid.uuid4()),
         conversation_id=prepared.conversation_id,
@@ -190,7 +209,7 @@ def new_answer(prepared: Prepared, model: str | None) -> Answer:
         model=model,
         degraded=prepared.degraded,
         citations=(),
-        passages=tuple(map(near, shown)),
+        passages=prepared.kept.answer.passages if prepared.kept else shown,
         usage=prepared.usage,
         response_time=0.0,
         created_at=datetime.now(UTC),
@@ -207,10 +226,10 @@ def normal(id: str) -> str:
 
 @asynccontextmanager
 async def open_answers(
-    *, asking: Asking, writer: Writer, journal: Journal, grace_seconds: float
+    *, asking: Asking, writer: Writer, cache: AnswerCache, journal: Journal, grace_seconds: float
 ) -> AsyncIterator[Answers]:
     """The service; when it is closed, what is still running ends INTERRUPTED."""
-    answers = Answers(asking, writer, journal, grace_seconds)
+    answers = Answers(asking, writer, cache, journal, grace_seconds)
     storing = asyncio.create_task(journal.keep_storing(answers.end))
     try:
         yield answers

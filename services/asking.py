@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.answer import ChapterNotFound, Degradation, InvalidInput, SelectionNotFound
+from services.answer_cache import AnswerCache, Kept
 from services.book import Chapter, Passage, Span
 from services.journal import Journal
 from services.models import Usage
@@ -44,6 +45,7 @@ class Prepared:
     conversation_id: str
     searched_for: str
     retrieved: Retrieved
+    kept: Kept | None
     degraded: tuple[Degradation, ...]
     usage: Usage
 
@@ -55,10 +57,16 @@ class Asking:
     """Checks a question, understands it, and finds its passages."""
 
     def __init__(
-        self, retriever: Retriever, understanding: Understanding, journal: Journal, count: CountTokens
+        self,
+        retriever: Retriever,
+        understanding: Understanding,
+        cache: AnswerCache,
+        journal: Journal,
+        count: CountTokens,
     ) -> None:
         self._retriever = retriever
         self._understanding = understanding
+        self._cache = cache
         self._journal = journal
         self._count = count
 
@@ -87,6 +95,7 @@ class Asking:
     async def _find(self, asked: Asked, turns: Sequence[Turn], selected: Passage | None) -> Prepared:
         book = await self._retriever.book()
         understood = await self._understanding.understand(asked.question, turns, book.edition.language)
+        kept = None if selected else await self._cache.find(asked.question, understood.searched_for, book.edition)
         sought = f"{understood.searched_for} {selected.text}" if selected else understood.searched_for
         retrieved = await self._retriever.retrieve(sought, words_alone=understood.foreign)
         if selected:
@@ -97,6 +106,7 @@ class Asking:
             conversation_id=asked.conversation_id or str(uuid.uuid4()),
             searched_for=understood.searched_for,
             retrieved=retrieved,
+            kept=kept,
             degraded=((Degradation.LANGUAGE,) if understood.foreign else ()) + away,
             usage=understood.usage,
         )

@@ -44,7 +44,9 @@ class Draft:
         self.log.append(AnswerStarted(0, self.start.id, self.start.conversation_id, self.start.passages))
 
     def say(self, text: str) -> None:
-        """Add text to the answer."""
+        """Add text to the answer, if there is any."""
+        if not text:
+            return
         self._said.append(text)
         self.offset += utf16_length(text)
         self.log.append(AnswerDelta(len(self.log.events), text))

@@ -65,6 +65,10 @@ class Library:
         """The current edition's chapters and passages. Raises NoBook."""
         return (await self.open()).edition
 
+    def look_again(self) -> None:
+        """Ask Postgres at the next request, however fresh this edition is: for who has just published."""
+        self._checked = -FRESH_SECONDS
+
     async def _look(self) -> None:
         """Follow Postgres; while it or the index is away, the edition in memory goes on being served."""
         try:

@@ -3,10 +3,12 @@
 import importlib.resources
 from contextlib import aclosing
 from dataclasses import dataclass
+from itertools import groupby
 
 import structlog
 
 from services.answer import DECLINE, AnswerSource, AnswerStatus, DeclineReason, Degradation
+from services.answer_cache import Kept
 from services.citations import prove, sent_units
 from services.claude import Cited, Claude, ClaudeFailed, Ended, Prompt, Said, Source
 from services.draft import Draft
@@ -33,8 +35,10 @@ class Writer:
         self._rules = rules
         self.model = claude.model if claude else None
 
-    async def write(self, draft: Draft, retrieved: Retrieved) -> Verdict:
-        """Write the answer to its end."""
+    async def write(self, draft: Draft, retrieved: Retrieved, kept: Kept | None = None) -> Verdict:
+        """Write the answer to its end; one that was kept is told again."""
+        if kept:
+            return repeat(draft, kept)
         if not retrieved.answerable:
             return decline(draft)
         if self._claude:
@@ -82,6 +86,17 @@ def judge(draft: Draft, reason: str | None) -> Verdict:
         return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
     draft.say(DECLINE if not draft.text else f"\n\n{DECLINE}")
     return Verdict(AnswerStatus.DECLINED, DeclineReason.UNVERIFIED)
+
+
+def repeat(draft: Draft, kept: Kept) -> Verdict:
+    """Tell a kept answer again, its citations each in their place."""
+    draft.source, draft.model = AnswerSource.CACHE, kept.answer.model
+    text = kept.text.encode("utf-16-le")
+    for offset, citations in groupby(kept.citations, key=lambda citation: citation.offset):
+        draft.say(text[2 * draft.offset : 2 * offset].decode("utf-16-le"))
+        draft.cite(citations)
+    draft.say(text[2 * draft.offset :].decode("utf-16-le"))
+    return Verdict(AnswerStatus.COMPLETE)
 
 
 def decline(draft: Draft) -> Verdict:

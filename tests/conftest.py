@@ -102,7 +102,11 @@ async def served(
     """The handbook of lighthouses, served with the scripted Claude, to all tests."""
     async for url in _database(postgres, template):
         given = new_settings(
-            database_url=url, anthropic_api_key="key", anthropic_base_url=shared_claude.url, leave_grace_seconds=1
+            database_url=url,
+            anthropic_api_key="key",
+            anthropic_base_url=shared_claude.url,
+            leave_grace_seconds=1,
+            answer_cache_days=0,  # the tests ask the same again and again
         )
         async with serving(given) as running:
             yield running

@@ -1,0 +1,34 @@
+"""Answers that may be given again to the same question."""
+
+from db.postgres import Database
+
+
+async def find(database: Database, *, key: bytes, days: float) -> tuple[str, str] | None:
+    """A stored answer and what it cites, both JSON, if it is not older than so many days."""
+    row = await database.fetchrow(
+        """
+        SELECT answer, cited FROM answer_cache
+        WHERE key = $1 AND stored_at > now() - make_interval(secs => $2 * 86400)
+        """,
+        key,
+        days,
+    )
+    return (row["answer"], row["cited"]) if row else None
+
+
+async def store(database: Database, *, key: bytes, answer: str, cited: str) -> None:
+    """Keep an answer in place of the one that was kept for the same question."""
+    await database.execute(
+        """
+        INSERT INTO answer_cache (key, answer, cited) VALUES ($1, $2, $3)
+        ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, cited = excluded.cited, stored_at = now()
+        """,
+        key,
+        answer,
+        cited,
+    )
+
+
+async def drop(database: Database, *, key: bytes) -> None:
+    """Forget an answer whose sections have changed."""
+    await database.execute("DELETE FROM answer_cache WHERE key = $1", key)

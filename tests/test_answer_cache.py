@@ -1,0 +1,105 @@
+"""The same question about unchanged sections is answered at once, for nothing, and says so."""
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.claude import Cite, End, Say, ScriptedClaude
+from tests.client import Data, ask, events, events_with
+from tests.conftest import LIGHTHOUSE, MakeSettings
+from tests.serving import Served, serving
+
+WICK = "How often is the wick trimmed?"
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """A server whose book can be edited."""
+
+    served: Served
+    book: Path
+
+    async def edit(self, old: str, new: str) -> None:
+        """Change the chapter about the lamp, and ingest."""
+        lamp = self.book / "lamp.md"
+        content = lamp.read_text("utf-8")
+        assert old in content
+        lamp.write_text(content.replace(old, new), "utf-8")
+        await self.served.house.stores.ingestion.ingest(self.book, lambda *_: None)
+        self.served.house.library.look_again()
+
+    async def ask(self, question: str = WICK) -> Data:
+        """The finished answer."""
+        answer: Data = (await events(self.served.url, question))[-1]["answer"]
+        return answer
+
+
+@pytest.fixture
+async def edited(
+    new_settings: MakeSettings, database_url: str, claude: ScriptedClaude, tmp_path: Path
+) -> AsyncIterator[Edited]:
+    book = Path(shutil.copytree(LIGHTHOUSE, tmp_path / "book"))
+    settings = new_settings(
+        database_url=database_url, book_path=book, anthropic_api_key="key", anthropic_base_url=claude.url
+    )
+    async with serving(settings) as served:
+        yield Edited(served, book)
+
+
+async def test_what_was_declined_or_taken_back_is_not_given_again(edited: Edited, claude: ScriptedClaude) -> None:
+    for _ in range(2):
+        claude.script(Say("Every nine hours."), End())
+        assert (await edited.ask())["declineReason"] == "UNVERIFIED"
+    assert len(claude.calls) == 2
+
+
+async def test_an_answer_about_a_selection_is_not_given_to_others(edited: Edited, claude: ScriptedClaude) -> None:
+    for _ in range(2):
+        selection = {"chapterId": "lamp", "text": "charred cotton"}
+        await events_with(edited.served.url, question=WICK, selection=selection)
+    assert len(claude.calls) == 2
+
+
+async def test_an_edited_section_drops_what_cites_it(edited: Edited, claude: ScriptedClaude) -> None:
+    await edited.ask()
+    await edited.edit("every four hours", "every five hours")
+    answer = await edited.ask()
+    assert (answer["source"], len(claude.calls)) == ("MODEL", 2)
+    assert "every five hours" in answer["citations"][0]["quote"]
+
+
+async def test_the_same_question_is_answered_from_the_cache(edited: Edited, claude: ScriptedClaude) -> None:
+    first, again = await edited.ask(), await edited.ask("how often  is the WICK trimmed?")
+    assert (first["source"], again["source"], len(claude.calls)) == ("MODEL", "CACHE", 1)
+    assert (again["text"], again["citations"], again["passages"]) == (
+        first["text"],
+        first["citations"],
+        first["passages"],
+    )
+    assert again["usage"] == {"inputTokens": 0, "outputTokens": 0, "costUsd": 0}
+    assert again["id"] != first["id"]
+    assert again["conversationId"] != first["conversationId"]
+
+
+async def test_an_edit_elsewhere_keeps_it_and_its_quotations_move_along(edited: Edited, claude: ScriptedClaude) -> None:
+    claude.script(Say("Every four hours.", (Cite(0, 0, 1),)), End())
+    first = await edited.ask()
+    await edited.edit("The lamp burns colza oil", "The lamp 🔥 of this very tall lighthouse burns colza oil")
+    again = await edited.ask()
+    assert (again["source"], len(claude.calls)) == ("CACHE", 1)
+    (before,), (after,) = first["citations"], again["citations"]
+    assert after["start"] > before["start"]
+    content = (await ask(edited.served.url, 'query { chapter(id: "lamp") { content } }'))["chapter"]["content"]
+    assert content.encode("utf-16-le")[2 * after["start"] : 2 * after["end"]].decode("utf-16-le") == after["quote"]
+
+
+async def test_a_cached_answer_streams_as_any_other(edited: Edited) -> None:
+    await edited.ask()
+    told = await events(edited.served.url, WICK)
+    assert [told[0]["__typename"], told[-1]["__typename"]] == ["AnswerStarted", "AnswerFinished"]
+    deltas = "".join(event["text"] for event in told if event["__typename"] == "AnswerDelta")
+    assert deltas == told[-1]["answer"]["text"]
+    assert [event["seq"] for event in told] == list(range(len(told)))
