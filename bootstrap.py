@@ -96,7 +96,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             open_answers(
                 asking=Asking(
                     retriever,
-                    Understanding(claude, read_reword_rules()),
+                    Understanding(claude, read_reword_rules(), one_language=stores.embedder.english_only),
                     cache,
                     journal,
                     stores.embedder.count_tokens,

@@ -100,7 +100,7 @@ class Asking:
         retrieved = await self._retriever.retrieve(sought, words_alone=understood.foreign)
         if selected:
             retrieved = led_by(retrieved, selected)
-        away = (Degradation.INDEX,) if retrieved.index_away and not understood.foreign else ()
+        away = (Degradation.INDEX,) if retrieved.index_away else ()
         return Prepared(
             asked=asked,
             conversation_id=asked.conversation_id or str(uuid.uuid4()),

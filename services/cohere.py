@@ -46,6 +46,7 @@ class CohereEmbedder:
         self.name = api.model
         self.dimensions = dimensions
         self.fingerprint = fingerprint(api.model, dimensions)
+        self.english_only = "english" in api.model  # embed-english-v3.0 is the only one
         self._api = api
         self._count_tokens = count_tokens
         self._question = question

@@ -15,6 +15,8 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
+from services.model_source import PACKAGED
+
 Vectors = npt.NDArray[np.float32]
 
 MOST_TEXTS = 32
@@ -42,6 +44,7 @@ class Embeds(Protocol):
     name: str
     fingerprint: str  # vectors of two fingerprints never share a collection, nor a row in Postgres
     dimensions: int
+    english_only: bool  # texts in other languages get vectors, but no meaning
 
     async def embed_one(self, text: str) -> Vectors:
         """The vector of one question: [dimensions]."""
@@ -176,6 +179,7 @@ class Embedder:
         """
         self.name = model.name
         self.fingerprint = model.fingerprint
+        self.english_only = model.name == PACKAGED
         self.dimensions = model.dimensions
         self.max_tokens = model.max_tokens
         self._model = model

@@ -121,13 +121,13 @@ class Retriever:
         weights = Weights.of(book.edition.settings)
         words, sentence_words = book.lexicon.scores(question), book.sentences.scores(question)
         by_words = weights.words * words + weights.sentence_words * sentence_words
-        if words_alone:
+        if words_alone or (self._embedder.english_only and book.edition.language != "en"):
             return by_words_alone(book, weights, by_words)
         try:
             near = await self._near(book, await self._embedder.embed_one(question), by_words)
         except (IndexUnavailable, EmbedderUnavailable) as away:
             log.warning("searching by words alone", reason=str(away))
-            return by_words_alone(book, weights, by_words)
+            return by_words_alone(book, weights, by_words, index_away=True)
         scored = {
             place: weights.passage * passage + weights.sentence * sentence + float(by_words[place])
             for place, (passage, sentence) in near.items()
@@ -160,11 +160,11 @@ def best(by_words: Scores) -> npt.NDArray[np.intp]:
     return most[by_words[most] > 0]
 
 
-def by_words_alone(book: OpenBook, weights: Weights, by_words: Scores) -> Retrieved:
+def by_words_alone(book: OpenBook, weights: Weights, by_words: Scores, *, index_away: bool = False) -> Retrieved:
     """What is found without vectors."""
     scored = {int(place): float(by_words[place]) for place in best(by_words)}
     top = max(scored.values(), default=0.0)
-    return ranked(book, scored, weights.words + weights.sentence_words, top=top, gate=WORDS_GATE, index_away=True)
+    return ranked(book, scored, weights.words + weights.sentence_words, top=top, gate=WORDS_GATE, index_away=index_away)
 
 
 def ranked(

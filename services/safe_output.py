@@ -18,7 +18,8 @@ CONTEXT = 8000  # characters that are parsed to tell a fence from an indented li
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _PLAIN = re.compile(
-    r"(?:[^\\`\[\]!<&@$~\nhwfmx/]|h(?=[^t])|w(?=[^w])|f(?=[^t])|m(?=[^a])|x(?=[^m])|/(?=[^/]))+", re.IGNORECASE
+    r"(?:[^\\`\[\]!<&@$~\nhwfmx/]|h(?=[^t\n])|w(?=[^w\n])|f(?=[^t\n])|m(?=[^a\n])|x(?=[^m\n])|/(?=[^/\n]))+",
+    re.IGNORECASE,
 )
 _LEAD = r"(?:[ \t]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))*+"
 _ATOM = r"(?:\\[^\n]|[^\[\]\\\n])"
@@ -32,19 +33,19 @@ _TARGET = re.compile(r"""\s*(?:<([^<>\n]*)>|([^\s<]\S*)?)(?:\s+(?:"[^"\n]*"|'[^'
 _DEFINITION = re.compile(
     rf"""[ ]{{0,3}}\[{_ATOM}+\]:[ \t]*\S+(?:[ \t]+(?:"[^"\n]*"|'[^'\n]*'|\([^()\n]*\)))?[ \t]*(?=\n)"""
 )
-_ROW = re.compile(r"([ \t>]*+)(?=[|:-])[|:\- \t]*+(?=\n)")
+_ROW = re.compile(r"([ \t>]*+)(?=[- \t]*[|:])[|:\- \t]*+(?=\n)")
 _FENCE = re.compile(rf"({_LEAD})(`{{3,}}+(?=[^`\n]*\n)|~{{3,}}+)[^\n]*(?=\n)")
 _LINE_BEGUN = re.compile(
     rf"{_LEAD}(?:[-*+]|\d{{1,9}}[.)]?|`{{1,2}}|`{{3,}}[^`\n]*|~{{1,2}}|~{{3,}}[^\n]*)?"
     rf"|[ \t>]*[|:\- \t]*|[ ]{{0,3}}\[{_ATOM}*+(?:\](?::[^\n]*)?|\\)?"
 )
 _MARKER_BEGUN = re.compile(rf"{_LEAD}(?:[-*+]|\d{{1,9}}[.)]?)?")
-_URL = re.compile(r"(?:https?://|ftp://|www\.|mailto:|xmpp:|//)[^\s<`|$]*", re.IGNORECASE)
+_URL = re.compile(r"(https?://|ftp://|www\.|mailto:|xmpp:|//)[^\s<`|$]*", re.IGNORECASE)
 _URL_STARTS = ("https://", "http://", "ftp://", "www.", "mailto:", "xmpp:", "//")
 _ESCAPED_URL = re.compile(r"(?:(?:https?|ftp):/{0,2}|mailto:|xmpp:|www\.|[\w.+-]@)$", re.IGNORECASE)
 _MAIL = re.compile(r"@(?:[\w-]{64}|[\w-]+(?:\\?\.\w[\w.-]*|(?=>)))")
-_AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>`|$]*|[^\s<>`|$@]+@[^\s<>`|$]+)>")
-_TAG_IN_MATH = re.compile(r"<(?:[/!?]|[A-Za-z][A-Za-z0-9-]*[\s/>])")
+_AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>`|$]*|[^\W_][^\s<>`|$@]*@[^\s<>`|$]+)>")
+_TAG_IN_MATH = re.compile(r"<(?:[/!?\n]|[A-Za-z][\w.+-]*[\s/>:])")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{0,31});")
 _ENTITY_BEGUN = re.compile(r"&(?:#(?:\d{0,7}|[xX][0-9a-fA-F]{0,6})|[A-Za-z][A-Za-z0-9]{0,31})?")
 _ESCAPED = "\0"  # stands for the last character, if that was escaped
@@ -103,7 +104,7 @@ class SafeOutput:
         if self._last == "]" and view[0] in "(:":
             return self._take(1, f" {view[0]}" if self._math else f"\\{view[0]}")
         if run := _PLAIN.match(view):
-            return self._take(run.end() - (run.end() == len(view) and ends and view[-1] == "\n"))
+            return self._take(run.end())
         return self._special(view, ends)
 
     def _special(self, view: str, ends: bool) -> str | None:
@@ -133,7 +134,7 @@ class SafeOutput:
         """Use up held characters; they are shown as they are, less what was shown before, or as something else."""
         piece = self._held[self._shown : count] if instead is None else instead
         self._last = (self._held[:count] if instead is None else instead)[-1:] or self._last
-        self._held, self._shown = self._held[count:], 0
+        self._held, self._shown = self._held[count:], max(self._shown - count, 0)
         self._written += piece
         return piece
 
@@ -157,26 +158,28 @@ class SafeOutput:
     # The beginning of a line
 
     def _line(self, view: str, ends: bool) -> str | None:
+        held = view[:-1] if ends else view
         if row := _ROW.match(view):
             return self._table_row(row)
         if definition := _DEFINITION.match(view):
-            return self._take(definition.end() + 1, "")
+            return self._take(min(definition.end() + 1, len(held)), "")
         fence = _FENCE.match(view)
-        if fence and not ends and self._opens(fence):
+        if fence and fence.end() < len(held) and self._opens(fence):
             return self._take(fence.end())
-        begun = _LINE_BEGUN if not ends else _MARKER_BEGUN
-        if not fence and len(view) < 100 + HELD * (not ends) and begun.fullmatch(view.rstrip("\n") if ends else view):
-            return self._stick() if ends else None
-        return self._content(view)
+        if not ends and _LINE_BEGUN.fullmatch(held):
+            return None
+        if ends and len(held) < 100 and _MARKER_BEGUN.fullmatch(held):
+            return self._stick()
+        return self._content(held)
 
-    def _content(self, view: str) -> str:
-        lead = re.match(_LEAD, view)
+    def _content(self, held: str) -> str:
+        lead = re.match(_LEAD, held)
         end = lead.end() if lead else 0
-        blank = view[end] == "\n"
+        blank = held[end : end + 1] == "\n"
         if blank:
             self._dollars = self._table = self._pipes = False
             self._math = ""
-        elif self._after_blank and view[0].isalpha():
+        elif self._after_blank and held[0].isalpha():
             self._written = ""
         self._new_line, self._after_blank = False, blank
         return self._take(end)
@@ -210,28 +213,27 @@ class SafeOutput:
 
     def _code_line(self, marks: str, width: int, view: str, ends: bool) -> str | None:
         if self._in_code_line:
-            end = view.find("\n")
-            self._in_code_line = end != 0
-            return self._take(1 if end == 0 else min(end if end > 0 else len(view), len(self._held)))
+            return self._code_text(view)
         rest = view.lstrip(" \t")
         indent = view[: len(view) - len(rest)]
         columns = len(indent.expandtabs(4))
         closing = re.match(rf"{marks[0]}{{{len(marks)},}}[ \t]*(?=\n)", rest)
         if closing and columns <= width + 3:
             return self._close(len(indent), " " * width + closing[0], ends)
-        begun = (rest.rstrip("\n") if ends else rest).rstrip(" \t")
-        if len(view) < HELD and (not begun or begun in ("$", marks[0] * len(begun))) and (ends or "\n" not in rest):
+        held = view[:-1] if ends else view
+        if len(held) < HELD and re.fullmatch(rf"[ \t]*{marks[0]}*[ \t]*", held):
             return None
-        return self._code_text(indent, rest, width - columns)
-
-    def _code_text(self, indent: str, rest: str, missing: int) -> str:
         self._in_code_line = True
-        if rest[:1] == "\n":
-            return self._take(len(indent))
         # With less than the fence's indentation the list around it would end, and the fence with it.
-        indent = " " * (len(indent) + missing) if missing > 0 else indent
-        # A line that begins with `$$` may end a formula which the renderer, unlike us, takes the fence to be part of.
-        return self._take(len(indent) - max(missing, 0), indent + " " * (4 * (self._display and rest[:2] == "$$")))
+        return self._take(len(indent), indent if columns >= width or rest[0] == "\n" else " " * width)
+
+    def _code_text(self, view: str) -> str:
+        if view[0] == "\n":
+            self._in_code_line = False
+        elif text := re.match(r"[^\n$]+", view):
+            return self._take(text.end())
+        # `$$` may end a formula that the renderer, unlike us, takes the fence to be part of.
+        return self._take(1, " $" if self._display and view[0] == self._last == "$" else None)
 
     def _close(self, indent: int, shown: str, ends: bool) -> str:
         self._fence, self._must_break = None, ends
@@ -288,7 +290,7 @@ class SafeOutput:
 
     def _unwrap(self, link: re.Match[str]) -> str:
         """Only the text of a link or image remains, and is read anew: unless it would join with what is around it."""
-        apart = self._last in ("", "\n", *" \t(*_\"',;>|—“‘«،")
+        apart = self._last in ("", "\n", *" \t([*_\"',;>|—“‘«،")
         if not apart or not (link[2][0].isalnum() or link[2][0] in "*_`\"'(“‘«"):
             return self._take(1)
         self._last = "!" if self._shown else self._last
@@ -312,7 +314,7 @@ class SafeOutput:
     def _angle(self, view: str, ends: bool) -> str | None:
         if link := _AUTOLINK.match(view):
             return self._take(link.end()) if self._keeps(link[1]) else self._autolink(link)
-        if not ends and re.fullmatch(r"<(?:[^\s<>`|$]+)?", view) and (len(view) < 2 or view[1].isalnum()):
+        if not ends and re.fullmatch(r"<(?:[^\W_][^\s<>`|$]*)?", view):
             return None
         if re.match(r"<[\s\d=-]", view) and not (ends and len(view) == 2):
             return self._take(1)
@@ -329,17 +331,18 @@ class SafeOutput:
             decoded = html.unescape(entity[0])
             spelled = decoded.isascii() and decoded not in "<>&\"'"  # a way to spell an address unseen
             return self._take(entity.end(), f"&amp;{entity[0][1:]}" if spelled else None)
-        if not ends and _ENTITY_BEGUN.fullmatch(view):
-            return None
-        return self._take(1, "&amp;" if ends and _ENTITY_BEGUN.fullmatch(view.rstrip("\n")) else None)
+        if not _ENTITY_BEGUN.fullmatch(view[:-1] if ends else view):
+            return self._take(1)
+        return self._take(1, "&amp;") if ends else None
 
     def _mail(self, view: str, ends: bool) -> str | None:
-        mail = _MAIL.match(view)
-        if self._last.strip(" \t\n") and mail:
+        if not self._last.strip(" \t\n(["):
+            return self._take(1)
+        if mail := _MAIL.match(view):
             return self._as_code(len(mail[0].rstrip("."))) if mail.end() < len(view) else None
-        if self._last.strip(" \t\n") and re.fullmatch(r"@[\w-]{0,63}\\?\.?", view.rstrip("\n") if ends else view):
-            return self._stick() if ends else None
-        return self._take(1)
+        if not re.fullmatch(r"@[\w-]{0,63}\\?\.?", view[:-1] if ends else view):
+            return self._take(1)
+        return self._stick() if ends else None
 
     def _run(self, view: str) -> str | None:
         run = view[: len(view) - len(view.lstrip(view[0]))]
@@ -354,18 +357,18 @@ class SafeOutput:
 
     def _url(self, view: str, ends: bool) -> str | None:
         url = _URL.match(view)
+        held = view[:-1] if ends else view
         if not url:
-            begun = (view.rstrip("\n") if ends else view).lower()
-            begins = any(start.startswith(begun) for start in _URL_STARTS)
+            begins = any(start.startswith(held.lower()) for start in _URL_STARTS)
             return self._take(1) if not begins else self._stick() if ends else None
         if url.end() == len(view):
             return None
-        text = url[0].rstrip("?!.,:;*_~'\")]}>")
-        if text.startswith("//") and (self._last == ":" or "." not in text):
-            return self._take(1)
-        if text.lower() in (*_URL_STARTS, "www", "mailto", "xmpp"):
-            return self._stick() if ends and len(url[0]) + 1 == len(view) else self._take(len(url[0]))
-        kept = self._keeps(text if text[:4].lower() != "www." else f"http://{text}")
+        if url[1] == "//" and (self._last == ":" or url[0][2:3] in ("", "/")):
+            return self._stick() if ends and held == "//" else self._take(1)
+        text = url[0][: max(len(url[1]), len(url[0].rstrip("?!.,:;*_~'\")]}>")))]
+        # Kept only where all renderers see it end at the same place, and no flush can make it longer.
+        alone = re.match(r"[?!.,:*_~'\")]*\s", held[len(text) :])
+        kept = alone and self._keeps(text if text[:4].lower() != "www." else f"http://{text}")
         return self._take(len(text)) if kept else self._as_code(len(text))
 
 

@@ -49,14 +49,16 @@ class Understood:
 class Understanding:
     """Asks the model for another wording only where the question calls for it."""
 
-    def __init__(self, claude: Claude | None, rules: str) -> None:
+    def __init__(self, claude: Claude | None, rules: str, *, one_language: bool) -> None:
+        """`one_language`: questions in another language than the book's find nothing as they are."""
         self._claude = claude
         self._rules = rules
+        self._one_language = one_language
 
     async def understand(self, question: str, turns: Sequence[Turn], book_language: str) -> Understood:
         """The question as it is to be searched. Without a model, or where that fails, it is searched as it was put."""
         language = detect(question)
-        foreign = language is not None and language != book_language
+        foreign = self._one_language and language is not None and language != book_language
         if not foreign and not leans_on(question, turns):
             return Understood(question)
         if not self._claude:

@@ -10,7 +10,7 @@ import pytest
 import db.editions
 from bootstrap import Stores, open_stores
 from services.docusaurus import BookNotFound
-from services.ingestion import Summary
+from services.ingestion import OtherBook, Summary
 from services.manuscript import language
 from settings import Settings
 from tests.conftest import LIGHTHOUSE
@@ -151,6 +151,21 @@ async def test_pages_in_another_order_are_not_embedded_again(stores: Stores, boo
     again = await ingest(stores, book)
     assert (again.published, again.new, again.removed) == (True, 0, 0)
     assert again.passages == first.passages
+
+
+async def test_a_gate_that_was_measured_on_another_version_is_not_set(stores: Stores, book: Path) -> None:
+    await ingest(stores, book)
+    with pytest.raises(OtherBook, match="ingest that one first"):
+        await stores.ingestion.set_gate("another", {"gate": 0.7})
+
+
+async def test_a_gate_stays_with_the_book_through_its_versions(stores: Stores, book: Path) -> None:
+    await stores.ingestion.set_gate((await ingest(stores, book)).version, {"gate": 0.7, "gate_words": 1.0})
+    (book / "fog.mdx").unlink()
+    await ingest(stores, book)
+    current = await db.editions.current_settings(stores.database)
+    assert current
+    assert current[1] == {"gate": 0.7, "gate_words": 1.0}
 
 
 async def vectors(stores: Stores) -> int:
