@@ -24,6 +24,7 @@ from services.library import Library
 from services.model_export import prepared_model
 from services.reading import Reading
 from services.retrieval import Retriever
+from services.safe_output import book_links
 from services.services import Services
 from services.understanding import Understanding, read_reword_rules
 from services.writer import Writer, read_rules
@@ -101,7 +102,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
                     journal,
                     stores.embedder.count_tokens,
                 ),
-                writer=Writer(claude, rules),
+                writer=Writer(claude, rules, book_links(settings.book_url)),
                 cache=cache,
                 journal=journal,
                 grace_seconds=settings.leave_grace_seconds,

@@ -1,53 +1,19 @@
 """What a model writes, made harmless while it streams: links only to allowed places, no images, no HTML.
 
-Syntax: CommonMark 0.31 and GFM, with the mathematics of remark-math. Whatever renderers disagree on is written so
-that all of them read it alike: a backtick that closes nothing on its line is escaped, `](` is kept only for links
-that are allowed, a fence in a list is kept inside of it. Code is passed unchanged, because nothing in it is a link.
+Whatever renderers of CommonMark, GFM and remark-math disagree on is written so that all of them read it alike: a
+backtick that closes nothing on its line is escaped, `](` is kept only for links that are allowed, a fence in a list
+is kept inside of it. Code is passed unchanged, because nothing in it is a link.
 """
 
 import html
 import re
 from collections.abc import Callable
-from functools import cache
 from urllib.parse import unquote
 
-from markdown_it import MarkdownIt
+from services import markup
+from services.code_block import CodeBlock
 
-HELD = 1000  # characters that may wait for what follows them
-CONTEXT = 8000  # characters that are parsed to tell a fence from an indented line
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-_PLAIN = re.compile(
-    r"(?:[^\\`\[\]!<&@$~\nhwfmx/]|h(?=[^t\n])|w(?=[^w\n])|f(?=[^t\n])|m(?=[^a\n])|x(?=[^m\n])|/(?=[^/\n]))+",
-    re.IGNORECASE,
-)
-_LEAD = r"(?:[ \t]|[-*+](?=[ \t])|\d{1,9}[.)](?=[ \t]))*+"
-_ATOM = r"(?:\\[^\n]|[^\[\]\\\n])"
-_TEXT = rf"(?:{_ATOM}|\[{_ATOM}*+\])*+"
-_INSIDE = r"(?:\\[^\n]|[^()\\\n]|\((?:\\[^\n]|[^()\\\n])*+\))*+"
-_LINK = re.compile(rf"(!?)\[({_TEXT})\](?:\(({_INSIDE})\)|\[{_ATOM}*+\])")
-_LINK_BEGUN = re.compile(
-    rf"!?\[{_TEXT}(?:\[{_ATOM}*+)?\\?|!?\[{_TEXT}\](?:\({_INSIDE}(?:\((?:\\[^\n]|[^()\\\n])*+)?\\?|\[{_ATOM}*+\\?)?"
-)
-_TARGET = re.compile(r"""\s*(?:<([^<>\n]*)>|([^\s<]\S*)?)(?:\s+(?:"[^"\n]*"|'[^'\n]*'|\([^()\n]*\)))?\s*""")
-_DEFINITION = re.compile(
-    rf"""[ ]{{0,3}}\[{_ATOM}+\]:[ \t]*\S+(?:[ \t]+(?:"[^"\n]*"|'[^'\n]*'|\([^()\n]*\)))?[ \t]*(?=\n)"""
-)
-_ROW = re.compile(r"([ \t>]*+)(?=[- \t]*[|:])[|:\- \t]*+(?=\n)")
-_FENCE = re.compile(rf"({_LEAD})(`{{3,}}+(?=[^`\n]*\n)|~{{3,}}+)[^\n]*(?=\n)")
-_LINE_BEGUN = re.compile(
-    rf"{_LEAD}(?:[-*+]|\d{{1,9}}[.)]?|`{{1,2}}|`{{3,}}[^`\n]*|~{{1,2}}|~{{3,}}[^\n]*)?"
-    rf"|[ \t>]*[|:\- \t]*|[ ]{{0,3}}\[{_ATOM}*+(?:\](?::[^\n]*)?|\\)?"
-)
-_MARKER_BEGUN = re.compile(rf"{_LEAD}(?:[-*+]|\d{{1,9}}[.)]?)?")
-_URL = re.compile(r"(https?://|ftp://|www\.|mailto:|xmpp:|//)[^\s<`|$]*", re.IGNORECASE)
-_URL_STARTS = ("https://", "http://", "ftp://", "www.", "mailto:", "xmpp:", "//")
-_ESCAPED_URL = re.compile(r"(?:(?:https?|ftp):/{0,2}|mailto:|xmpp:|www\.|[\w.+-]@)$", re.IGNORECASE)
-_MAIL = re.compile(r"@(?:[\w-]{64}|[\w-]+(?:\\?\.\w[\w.-]*|(?=>)))")
-_AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>`|$]*|[^\W_][^\s<>`|$@]*@[^\s<>`|$]+)>")
-_TAG_IN_MATH = re.compile(r"<(?:[/!?\n]|[A-Za-z][\w.+-]*[\s/>:])")
-_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{0,31});")
-_ENTITY_BEGUN = re.compile(r"&(?:#(?:\d{0,7}|[xX][0-9a-fA-F]{0,6})|[A-Za-z][A-Za-z0-9]{0,31})?")
+HELD = 500  # characters that may wait for what follows them
 _ESCAPED = "\0"  # stands for the last character, if that was escaped
 
 
@@ -55,7 +21,7 @@ class SafeOutput:
     """The filter of one answer. Text goes in as it comes, at any cut; what may be shown comes out.
 
     The text that comes out does not depend on the cuts, flushes aside. `allowed` says which destinations of links
-    may stay. At most 1,000 characters wait, and only those that can still become markup.
+    may stay. At most 500 characters wait, and only those that can still become markup.
     """
 
     def __init__(self, allowed: Callable[[str], bool]) -> None:
@@ -70,13 +36,12 @@ class SafeOutput:
         self._table = False
         self._pipes = self._pipes_above = False  # code with a `|` in this line, or the one above
         self._after_blank = False
-        self._fence: tuple[str, int] | None = None  # the marks and the indentation of an open fence
-        self._in_code_line = False
+        self._block: CodeBlock | None = None
         self._must_break = False
 
     def feed(self, text: str) -> str:
         """Take in a delta; what may be shown now, possibly nothing."""
-        self._held += _CONTROL.sub("", text)
+        self._held += markup.CONTROL.sub("", text)
         return self._drain(flushed=False)
 
     def flush(self) -> str:
@@ -97,20 +62,20 @@ class SafeOutput:
     def _step(self, view: str, ends: bool) -> str | None:
         if self._must_break and view[0] != "\n":
             return self._break()
-        if self._fence:
-            return self._code_line(*self._fence, view, ends)
+        if self._block:
+            return self._code_block(self._block, view, ends)
         if self._new_line:
             return self._line(view, ends)
         if self._last == "]" and view[0] in "(:":
             return self._take(1, f" {view[0]}" if self._math else f"\\{view[0]}")
-        if run := _PLAIN.match(view):
+        if run := markup.PLAIN.match(view):
             return self._take(run.end())
         return self._special(view, ends)
 
     def _special(self, view: str, ends: bool) -> str | None:
         match view[0]:
-            case "\n":
-                return self._break(1)
+            case "\n" | "]":
+                return self._break(1) if view[0] == "\n" else self._take(1)
             case "\\":
                 return self._escape(view, ends)
             case "`":
@@ -125,8 +90,6 @@ class SafeOutput:
                 return self._mail(view, ends)
             case "$" | "~":
                 return self._run(view)
-            case "]":
-                return self._take(1)
             case _:
                 return self._url(view, ends)
 
@@ -153,27 +116,28 @@ class SafeOutput:
     def _as_code(self, count: int) -> str:
         # Backticks side by side would be one mark, and one after a backslash would be none.
         apart = " " if self._last in ("`", "\\") else ""
-        return self._take(count, f"{apart}`{self._held[self._shown : count]}`")
+        code = self._held[self._shown : count]
+        return self._take(count, f"{apart}`{code}`" if code else " ")
 
     # The beginning of a line
 
     def _line(self, view: str, ends: bool) -> str | None:
         held = view[:-1] if ends else view
-        if row := _ROW.match(view):
+        if row := markup.ROW.match(view):
             return self._table_row(row)
-        if definition := _DEFINITION.match(view):
+        if definition := markup.DEFINITION.match(view):
             return self._take(min(definition.end() + 1, len(held)), "")
-        fence = _FENCE.match(view)
+        fence = markup.FENCE.match(view)
         if fence and fence.end() < len(held) and self._opens(fence):
             return self._take(fence.end())
-        if not ends and _LINE_BEGUN.fullmatch(held):
+        if not ends and markup.LINE_BEGUN.fullmatch(held):
             return None
-        if ends and len(held) < 100 and _MARKER_BEGUN.fullmatch(held):
+        if ends and len(held) < 100 and markup.MARKER_BEGUN.fullmatch(held):
             return self._stick()
         return self._content(held)
 
     def _content(self, held: str) -> str:
-        lead = re.match(_LEAD, held)
+        lead = markup.LEAD.match(held)
         end = lead.end() if lead else 0
         blank = held[end : end + 1] == "\n"
         if blank:
@@ -193,51 +157,20 @@ class SafeOutput:
         start = max(row.end(1), self._shown)
         return self._take(row.end(), self._held[self._shown : start] + "\\" + self._held[start : row.end()])
 
-    # Fences
-
     def _opens(self, fence: re.Match[str]) -> bool:
         lead, marks = fence[1], fence[2]
-        if "\t" in lead or (len(lead.strip(" ")) + len(lead) > 3 and not self._is_fence(lead + marks)):
+        above = self._written[: len(self._written) - self._shown]
+        if "\t" in lead or ((lead.strip() or len(lead) > 3) and not markup.opens_fence(above, lead + marks)):
             return False
-        self._fence, self._in_code_line = (marks, len(lead)), True
+        self._block = CodeBlock(marks, len(lead), self._display, HELD)
         self._new_line = self._table = self._pipes = self._after_blank = False
         return True
 
-    def _is_fence(self, line: str) -> bool:
-        """Whether a line that is indented or follows a list's marker opens a fence: that depends on what is above."""
-        text = self._written[: len(self._written) - self._shown] + line
-        if len(text) > CONTEXT:
-            return False
-        last = text.count("\n")
-        return any(token.type == "fence" and token.map and token.map[0] == last for token in _blocks().parse(text))
-
-    def _code_line(self, marks: str, width: int, view: str, ends: bool) -> str | None:
-        if self._in_code_line:
-            return self._code_text(view)
-        rest = view.lstrip(" \t")
-        indent = view[: len(view) - len(rest)]
-        columns = len(indent.expandtabs(4))
-        closing = re.match(rf"{marks[0]}{{{len(marks)},}}[ \t]*(?=\n)", rest)
-        if closing and columns <= width + 3:
-            return self._close(len(indent), " " * width + closing[0], ends)
-        held = view[:-1] if ends else view
-        if len(held) < HELD and re.fullmatch(rf"[ \t]*{marks[0]}*[ \t]*", held):
-            return None
-        self._in_code_line = True
-        # With less than the fence's indentation the list around it would end, and the fence with it.
-        return self._take(len(indent), indent if columns >= width or rest[0] == "\n" else " " * width)
-
-    def _code_text(self, view: str) -> str:
-        if view[0] == "\n":
-            self._in_code_line = False
-        elif text := re.match(r"[^\n$]+", view):
-            return self._take(text.end())
-        # `$$` may end a formula that the renderer, unlike us, takes the fence to be part of.
-        return self._take(1, " $" if self._display and view[0] == self._last == "$" else None)
-
-    def _close(self, indent: int, shown: str, ends: bool) -> str:
-        self._fence, self._must_break = None, ends
-        return self._take(indent + len(shown.lstrip(" ")), shown)
+    def _code_block(self, block: CodeBlock, view: str, ends: bool) -> str | None:
+        read = block.read(view, view[:-1] if ends else view)
+        if read and block.closed:
+            self._block, self._must_break = None, ends
+        return self._take(*read) if read else None
 
     # Within a line
 
@@ -246,11 +179,11 @@ class SafeOutput:
             return None
         if ends and len(view) == 2:
             return self._stick()
-        if not re.match(r"[!-/:-@\[-`{-~]", view[1]):
+        if not markup.ESCAPABLE.match(view[1]):
             return self._take(1)
         # Renderers look for bare addresses in the text without its backslashes: this one is to be read as such.
         before = self._written[: len(self._written) - self._shown][-8:]
-        if _ESCAPED_URL.search(before + view[1]):
+        if markup.URL_ESCAPED.search(before + view[1]):
             return self._take(1, "\\" * (2 - self._shown))
         self._dollars |= view[1] == "$"
         piece = self._take(2)
@@ -258,7 +191,7 @@ class SafeOutput:
         return piece
 
     def _code(self, view: str) -> str | None:
-        marks = re.match("`+", view)[0]  # type: ignore[index]
+        marks = view[: len(view) - len(view.lstrip("`"))]
         code = re.match(rf"{marks}(?!`)[^\n]*?(?<!`){marks}(?!`)", view)
         if code and code.end() < len(view) and not (self._dollars and "$" in code[0]):
             return self._show_code(code[0])
@@ -275,13 +208,15 @@ class SafeOutput:
         return self._take(len(code), " " * (self._last == "`") + shown)
 
     def _bracket(self, view: str, ends: bool) -> str | None:
-        if view[0] == "!" and (len(view) == 1 or (ends and len(view) == 2)):
-            return self._stick() if ends else None
-        link = _LINK.match(view)
+        if self._math:
+            return self._take(1)
+        if view in ("!", "!\n"):
+            return self._stick() if ends else self._take(1) if view == "!\n" else None
+        link = markup.LINK.match(view)
         if not link:
-            return None if _LINK_BEGUN.fullmatch(view) else self._take(1)
-        target = _TARGET.fullmatch(link[3] or "")
-        if not target or self._math or not link[2] or (link[3] is None and not link[1]):
+            return None if markup.LINK_BEGUN.fullmatch(view) else self._take(1)
+        target = markup.TARGET.fullmatch(link[3] or "")
+        if not target or not link[2] or (link[3] is None and not link[1]):
             return self._take(1)
         url = target[1] or target[2] or ""
         if not link[1] and self._last != "!" and self._keeps(url):
@@ -300,25 +235,21 @@ class SafeOutput:
     def _keep(self, link: re.Match[str], url: str) -> str:
         opened, rest = self._take(1), self._held[link.end() - 1 :]
         self._held = link[2]
-        text = self._drain(flushed=True)
-        self._held, self._shown = rest, 0
-        closed = f"]({url})"
-        self._held = closed + self._held
+        text, closed = self._drain(flushed=True), f"]({url})"
+        self._held, self._shown = closed + rest, 0
         return opened + text + self._take(len(closed))
 
     def _keeps(self, url: str) -> bool:
-        """Whether a destination may stay: allowed, and with nothing in it that renderers read in several ways."""
-        plain = url.isprintable() and not re.search(r"""[\s<>()\[\]\\`"'{}|^$]""", url) and html.unescape(url) == url
-        return plain and self._allowed(url)
+        return markup.is_plain(url) and self._allowed(url)
 
     def _angle(self, view: str, ends: bool) -> str | None:
-        if link := _AUTOLINK.match(view):
+        if link := markup.AUTOLINK.match(view):
             return self._take(link.end()) if self._keeps(link[1]) else self._autolink(link)
-        if not ends and re.fullmatch(r"<(?:[^\W_][^\s<>`|$]*)?", view):
+        if not ends and markup.AUTOLINK_BEGUN.fullmatch(view):
             return None
         if re.match(r"<[\s\d=-]", view) and not (ends and len(view) == 2):
             return self._take(1)
-        if self._math and not _TAG_IN_MATH.match(view):
+        if self._math and not markup.TAG_IN_MATH.match(view):
             return self._take(1)
         return self._take(1, "< " if self._math else "&lt;")
 
@@ -327,20 +258,20 @@ class SafeOutput:
         return self._as_code(len(link[1]))
 
     def _entity(self, view: str, ends: bool) -> str | None:
-        if entity := _ENTITY.match(view):
+        if entity := markup.ENTITY.match(view):
             decoded = html.unescape(entity[0])
             spelled = decoded.isascii() and decoded not in "<>&\"'"  # a way to spell an address unseen
             return self._take(entity.end(), f"&amp;{entity[0][1:]}" if spelled else None)
-        if not _ENTITY_BEGUN.fullmatch(view[:-1] if ends else view):
+        if not markup.ENTITY_BEGUN.fullmatch(view[:-1] if ends else view):
             return self._take(1)
         return self._take(1, "&amp;") if ends else None
 
     def _mail(self, view: str, ends: bool) -> str | None:
         if not self._last.strip(" \t\n(["):
             return self._take(1)
-        if mail := _MAIL.match(view):
+        if mail := markup.MAIL.match(view):
             return self._as_code(len(mail[0].rstrip("."))) if mail.end() < len(view) else None
-        if not re.fullmatch(r"@[\w-]{0,63}\\?\.?", view[:-1] if ends else view):
+        if not markup.MAIL_BEGUN.fullmatch(view[:-1] if ends else view):
             return self._take(1)
         return self._stick() if ends else None
 
@@ -351,15 +282,15 @@ class SafeOutput:
         if run[0] == "~":
             # Three in a row, however they come together, would open a fence.
             return self._take(len(run), "\\~" * len(run) if len(run) > 2 or self._last == "~" else None)
-        self._dollars, self._display = True, self._display or len(run) > 1
+        self._dollars, self._display = True, self._display or len(run) > 1 or self._last == "$"
         self._math = "" if self._math == run else self._math or run
         return self._take(len(run))
 
     def _url(self, view: str, ends: bool) -> str | None:
-        url = _URL.match(view)
+        url = markup.URL.match(view)
         held = view[:-1] if ends else view
         if not url:
-            begins = any(start.startswith(held.lower()) for start in _URL_STARTS)
+            begins = any(start.startswith(held.lower()) for start in markup.URL_STARTS)
             return self._take(1) if not begins else self._stick() if ends else None
         if url.end() == len(view):
             return None
@@ -367,16 +298,9 @@ class SafeOutput:
             return self._stick() if ends and held == "//" else self._take(1)
         text = url[0][: max(len(url[1]), len(url[0].rstrip("?!.,:;*_~'\")]}>")))]
         # Kept only where all renderers see it end at the same place, and no flush can make it longer.
-        alone = re.match(r"[?!.,:*_~'\")]*\s", held[len(text) :])
+        alone = re.match(r"[?!.,:*_~'\")]*[ \t\n]", held[len(text) :])
         kept = alone and self._keeps(text if text[:4].lower() != "www." else f"http://{text}")
         return self._take(len(text)) if kept else self._as_code(len(text))
-
-
-@cache
-def _blocks() -> MarkdownIt:
-    md = MarkdownIt("commonmark").enable("table")
-    md.core.ruler.enableOnly(["normalize", "block"])
-    return md
 
 
 def book_links(site_docs_url: str) -> Callable[[str], bool]:

@@ -1,6 +1,7 @@
 """Who writes an answer: Claude over the passages, or nobody, and then the passages speak for themselves."""
 
 import importlib.resources
+from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,6 +15,7 @@ from services.claude import Cited, Claude, ClaudeFailed, Ended, Prompt, Said, So
 from services.draft import Draft
 from services.quoting import quotations
 from services.retrieval import Retrieved
+from services.safe_output import SafeOutput
 
 NEAREST = 5  # passages shown with an answer that the book does not have
 log = structlog.get_logger()
@@ -30,9 +32,11 @@ class Verdict:
 class Writer:
     """Fills a draft. Without Claude, and where it fails before its first word, quotes the passages."""
 
-    def __init__(self, claude: Claude | None, rules: str) -> None:
+    def __init__(self, claude: Claude | None, rules: str, allowed: Callable[[str], bool]) -> None:
+        """`allowed` says which addresses an answer may link to."""
         self._claude = claude
         self._rules = rules
+        self._allowed = allowed
         self.model = claude.model if claude else None
 
     async def write(self, draft: Draft, retrieved: Retrieved, kept: Kept | None = None) -> Verdict:
@@ -49,10 +53,10 @@ class Writer:
                 if draft.text:
                     return Verdict(AnswerStatus.INTERRUPTED)
                 draft.degraded.append(Degradation.PROVIDER)
-        return quote(draft, retrieved) if retrieved.quotable else decline(draft)
+        return self._quote(draft, retrieved) if retrieved.quotable else decline(draft)
 
     async def _ask_claude(self, claude: Claude, draft: Draft, retrieved: Retrieved) -> Verdict:
-        call = claude.call()
+        call, safe = claude.call(), SafeOutput(self._allowed)
         reason: str | None = None
         try:
             async with aclosing(claude.write(prompt(self._rules, draft.start.question, retrieved), call)) as heard:
@@ -60,14 +64,25 @@ class Writer:
                     match item:
                         case Said(text):
                             draft.source, draft.model = AnswerSource.MODEL, claude.model
-                            draft.say(text)
+                            draft.say(safe.feed(text))
                         case Cited():
+                            draft.say(safe.flush())
                             draft.cite(prove(item, retrieved.given, retrieved.book.edition, offset=draft.offset))
                         case Ended():
                             reason = item.reason
         finally:
+            draft.say(safe.flush())
             draft.usage = draft.start.usage + call.usage
         return judge(draft, reason)
+
+    def _quote(self, draft: Draft, retrieved: Retrieved) -> Verdict:
+        """Answer with the best passages themselves, each with its citation."""
+        draft.source = AnswerSource.PASSAGES
+        for quotation in quotations(draft.start.searched_for, retrieved):
+            safe = SafeOutput(self._allowed)
+            draft.say(safe.feed(quotation.text) + safe.flush())
+            draft.cite(prove(quotation.cited, retrieved.given, retrieved.book.edition, offset=draft.offset))
+        return Verdict(AnswerStatus.COMPLETE)
 
 
 def judge(draft: Draft, reason: str | None) -> Verdict:
@@ -103,15 +118,6 @@ def decline(draft: Draft) -> Verdict:
     """Say that the book does not say."""
     draft.say(DECLINE)
     return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
-
-
-def quote(draft: Draft, retrieved: Retrieved) -> Verdict:
-    """Answer with the best passages themselves, each with its citation."""
-    draft.source = AnswerSource.PASSAGES
-    for quotation in quotations(draft.start.searched_for, retrieved):
-        draft.say(quotation.text)
-        draft.cite(prove(quotation.cited, retrieved.given, retrieved.book.edition, offset=draft.offset))
-    return Verdict(AnswerStatus.COMPLETE)
 
 
 def prompt(rules: str, question: str, retrieved: Retrieved) -> Prompt:

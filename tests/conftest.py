@@ -44,6 +44,13 @@ async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+async def fresh_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """The DSN of a migrated database for the tests of one module."""
+    async for url in _database(postgres, template):
+        yield url
+
+
 @pytest.fixture
 async def empty_database_url(postgres: str) -> AsyncIterator[str]:
     """The DSN of a fresh database without any tables, dropped after the test."""
