@@ -15,6 +15,7 @@ from services.answer_cache import AnswerCache
 from services.answers import open_answers
 from services.asking import Asking
 from services.book import Site
+from services.book_links import book_links
 from services.claude import Claude, open_claude
 from services.cohere import CohereEmbedder
 from services.embedding import Embedder, Embeds, token_counter
@@ -24,7 +25,6 @@ from services.library import Library
 from services.model_export import prepared_model
 from services.reading import Reading
 from services.retrieval import Retriever
-from services.safe_output import book_links
 from services.services import Services
 from services.understanding import Understanding, read_reword_rules
 from services.writer import Writer, read_rules

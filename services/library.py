@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 
 import db.editions
@@ -26,12 +27,16 @@ class NoBook(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenBook:
-    """An edition with what searching it needs: its words by passage, and by each passage's best sentence. `places`
-    gives the row of a passage in both."""
+    """An edition with what searching it needs: its words by passage, by each passage's best sentence, and by section.
+
+    `places` gives the row of a passage in the first two, `section_of` that of its section in the third.
+    """
 
     edition: Edition
     lexicon: Lexicon
     sentences: Lexicon
+    sections: Lexicon
+    section_of: npt.NDArray[np.intp]
     ids: tuple[uuid.UUID, ...]
     places: Mapping[uuid.UUID, int]
 
@@ -182,10 +187,16 @@ def open_book(edition: Edition) -> OpenBook:
         starts.append(len(sentences))
         source = content[passage.chapter_id]
         sentences += [f"{passage.title} {source[unit.start : unit.end]}" for unit in passage.units]
+    sections: dict[str, tuple[str, list[str]]] = {}
+    for passage in edition.passages.values():
+        sections.setdefault(passage.url, (passage.title, []))[1].append(passage.text)
+    rows = {url: row for row, url in enumerate(sections)}
     return OpenBook(
         edition=edition,
         lexicon=Lexicon([f"{passage.title} {passage.text}" for passage in edition.passages.values()]),
         sentences=Lexicon(sentences, starts),
+        sections=Lexicon([f"{title} {' '.join(texts)}" for title, texts in sections.values()]),
+        section_of=np.array([rows[passage.url] for passage in edition.passages.values()], dtype=np.intp),
         ids=ids,
         places={id: place for place, id in enumerate(ids)},
     )

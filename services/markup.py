@@ -9,7 +9,7 @@ from functools import cache
 
 from markdown_it import MarkdownIt
 
-CONTEXT = 8000  # characters that are parsed to tell a fence from an indented line
+CONTEXT = 4000  # characters that are parsed to tell a fence from an indented line
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 PLAIN = re.compile(
@@ -46,7 +46,7 @@ TAG_IN_MATH = re.compile(r"<(?:[/!?\n]|[A-Za-z][\w.+-]*[\s/>:])")
 URL = re.compile(r"(https?://|ftp://|www\.|mailto:|xmpp:|//)[^\s<`|$]*", re.IGNORECASE)
 URL_STARTS = ("https://", "http://", "ftp://", "www.", "mailto:", "xmpp:", "//")
 URL_ESCAPED = re.compile(r"(?:(?:https?|ftp):/{0,2}|mailto:|xmpp:|www\.|[\w.+-]@)$", re.IGNORECASE)
-MAIL = re.compile(r"@(?:[\w-]{64}|[\w-]+(?:\\?\.\w[\w.-]*|(?=>)))")
+MAIL = re.compile(r"@(?:[\w.\\-]{64}|(?=[\w-]*\\?\.[\w.-])[\w.\\-]+|[\w-]+(?=>))")
 MAIL_BEGUN = re.compile(r"@[\w-]{0,63}\\?\.?")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{0,31});")
 ENTITY_BEGUN = re.compile(r"&(?:#(?:\d{0,7}|[xX][0-9a-fA-F]{0,6})|[A-Za-z][A-Za-z0-9]{0,31})?")
@@ -64,7 +64,7 @@ def opens_fence(above: str, line: str) -> bool:
 
 def is_plain(url: str) -> bool:
     """Whether a URL has nothing in it that renderers read in several ways."""
-    return url.isprintable() and not re.search(r"""[\s<>()\[\]\\`"'{}|^$]""", url) and html.unescape(url) == url
+    return url.isprintable() and not re.search(r"""[\s<>()\[\]\\`"'{}|^$@]""", url) and html.unescape(url) == url
 
 
 @cache

@@ -18,7 +18,7 @@ BUDGET = 2200  # tokens of the embedding model handed to the language model: ASK
 CANDIDATES = 64  # passages taken from the vector index before fusion; words add as many
 NEARLY_EQUAL = 2  # decimals of a score
 QUOTING = 0.1  # more than the gate, where no model judges the passages
-WORDS_GATE = 0.6  # of the 2 that two kinds of words can get, where nothing but words is compared
+WORDS_GATE = 0.75  # of the 2.5 that words can get, where nothing else is compared
 log = structlog.get_logger()
 
 Scores = npt.NDArray[np.float32]
@@ -43,7 +43,8 @@ class Weights:
     """How much each signal counts, and the least sum that makes a question answerable. Settings of a book's edition.
 
     `passage` and `sentence` weigh cosines, of the passage and of its best sentence; `words` and `sentence_words` weigh
-    BM25 likewise, between 0 and 1; both pairs were weighed on a book of 18 articles. The gate looks at the cosines, and
+    BM25 likewise, between 0 and 1, and `section_words` that of the whole section; all were weighed on a book of 18
+    articles. The gate looks at the cosines, and
     at `gate_words` of the words: much where questions are worded like the book, little where students ask in words of
     their own. Its defaults suit the latter; `footnote eval --calibrate` sets both for a book. See docs/retrieval.md.
     """
@@ -52,6 +53,7 @@ class Weights:
     sentence: float = 1.0
     words: float = 1.0
     sentence_words: float = 1.0
+    section_words: float = 0.5
     gate_words: float = 0.25
     gate: float = 0.55
 
@@ -61,9 +63,14 @@ class Weights:
         return cls(**{name: value for name, value in settings.items() if name in asdict(cls())})
 
     @property
+    def most_by_words(self) -> float:
+        """The highest score without vectors."""
+        return self.words + self.sentence_words + self.section_words
+
+    @property
     def most(self) -> float:
         """The highest score that there can be."""
-        return self.passage + self.sentence + self.words + self.sentence_words
+        return self.passage + self.sentence + self.most_by_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +128,8 @@ class Retriever:
         weights = Weights.of(book.edition.settings)
         words, sentence_words = book.lexicon.scores(question), book.sentences.scores(question)
         by_words = weights.words * words + weights.sentence_words * sentence_words
+        if book.ids:
+            by_words += weights.section_words * book.sections.scores(question)[book.section_of]
         if words_alone or (self._embedder.english_only and book.edition.language != "en"):
             return by_words_alone(book, weights, by_words)
         try:
@@ -164,7 +173,7 @@ def by_words_alone(book: OpenBook, weights: Weights, by_words: Scores, *, index_
     """What is found without vectors."""
     scored = {int(place): float(by_words[place]) for place in best(by_words)}
     top = max(scored.values(), default=0.0)
-    return ranked(book, scored, weights.words + weights.sentence_words, top=top, gate=WORDS_GATE, index_away=index_away)
+    return ranked(book, scored, weights.most_by_words, top=top, gate=WORDS_GATE, index_away=index_away)
 
 
 def ranked(

@@ -8,7 +8,6 @@ is kept inside of it. Code is passed unchanged, because nothing in it is a link.
 import html
 import re
 from collections.abc import Callable
-from urllib.parse import unquote
 
 from services import markup
 from services.code_block import CodeBlock
@@ -33,9 +32,8 @@ class SafeOutput:
         self._new_line = True
         self._math = ""  # the `$` that seem to be open: decides how a thing is made harmless, never whether
         self._dollars = self._display = False  # a `$` in this paragraph; a `$$` anywhere
-        self._table = False
+        self._table = self._after_blank = False
         self._pipes = self._pipes_above = False  # code with a `|` in this line, or the one above
-        self._after_blank = False
         self._block: CodeBlock | None = None
         self._must_break = False
 
@@ -132,9 +130,8 @@ class SafeOutput:
             return self._take(fence.end())
         if not ends and markup.LINE_BEGUN.fullmatch(held):
             return None
-        if ends and len(held) < 100 and markup.MARKER_BEGUN.fullmatch(held):
-            return self._stick()
-        return self._content(held)
+        sticks = ends and len(held) < 100 and markup.MARKER_BEGUN.fullmatch(held)
+        return self._stick() if sticks else self._content(held)
 
     def _content(self, held: str) -> str:
         lead = markup.LEAD.match(held)
@@ -175,10 +172,8 @@ class SafeOutput:
     # Within a line
 
     def _escape(self, view: str, ends: bool) -> str | None:
-        if len(view) == 1:
-            return None
-        if ends and len(view) == 2:
-            return self._stick()
+        if len(view) == 1 or (ends and len(view) == 2):
+            return self._stick() if ends else None
         if not markup.ESCAPABLE.match(view[1]):
             return self._take(1)
         # Renderers look for bare addresses in the text without its backslashes: this one is to be read as such.
@@ -210,27 +205,28 @@ class SafeOutput:
     def _bracket(self, view: str, ends: bool) -> str | None:
         if self._math:
             return self._take(1)
-        if view in ("!", "!\n"):
-            return self._stick() if ends else self._take(1) if view == "!\n" else None
+        if ends and view == "!\n":
+            return self._stick()
         link = markup.LINK.match(view)
         if not link:
-            return None if markup.LINK_BEGUN.fullmatch(view) else self._take(1)
+            return None if view == "!" or markup.LINK_BEGUN.fullmatch(view) else self._take(1)
         target = markup.TARGET.fullmatch(link[3] or "")
         if not target or not link[2] or (link[3] is None and not link[1]):
             return self._take(1)
         url = target[1] or target[2] or ""
-        if not link[1] and self._last != "!" and self._keeps(url):
-            return self._keep(link, url)
-        return self._unwrap(link)
+        kept = not link[1] and self._last != "!" and self._keeps(url)
+        return self._keep(link, url) if kept else self._unwrap(link)
 
     def _unwrap(self, link: re.Match[str]) -> str:
         """Only the text of a link or image remains, and is read anew: unless it would join with what is around it."""
-        apart = self._last in ("", "\n", *" \t([*_\"',;>|—“‘«،")
-        if not apart or not (link[2][0].isalnum() or link[2][0] in "*_`\"'(“‘«"):
+        apart = not self._shown and self._last in ("", "\n", *" \t([*_\"',;>|—“‘«،")
+        begins = link[2][0].isalnum() or link[2][0] in "*_`\"'(“‘«"
+        if not begins or not (apart or link[1]):
             return self._take(1)
-        self._last = "!" if self._shown else self._last
-        self._held, self._shown = link[2] + self._held[link.end() :], 0
-        return ""
+        rest = self._held[link.end() :]
+        piece = self._take(link.end(), "" if apart else " ")
+        self._held = link[2] + rest
+        return piece
 
     def _keep(self, link: re.Match[str], url: str) -> str:
         opened, rest = self._take(1), self._held[link.end() - 1 :]
@@ -244,7 +240,10 @@ class SafeOutput:
 
     def _angle(self, view: str, ends: bool) -> str | None:
         if link := markup.AUTOLINK.match(view):
-            return self._take(link.end()) if self._keeps(link[1]) else self._autolink(link)
+            if self._keeps(link[1]):
+                return self._take(link.end())
+            self._held = link[1] + self._held[link.end() :]
+            return self._as_code(len(link[1]))
         if not ends and markup.AUTOLINK_BEGUN.fullmatch(view):
             return None
         if re.match(r"<[\s\d=-]", view) and not (ends and len(view) == 2):
@@ -252,10 +251,6 @@ class SafeOutput:
         if self._math and not markup.TAG_IN_MATH.match(view):
             return self._take(1)
         return self._take(1, "< " if self._math else "&lt;")
-
-    def _autolink(self, link: re.Match[str]) -> str:
-        self._held = link[1] + self._held[link.end() :]
-        return self._as_code(len(link[1]))
 
     def _entity(self, view: str, ends: bool) -> str | None:
         if entity := markup.ENTITY.match(view):
@@ -301,20 +296,3 @@ class SafeOutput:
         alone = re.match(r"[?!.,:*_~'\")]*[ \t\n]", held[len(text) :])
         kept = alone and self._keeps(text if text[:4].lower() != "www." else f"http://{text}")
         return self._take(len(text)) if kept else self._as_code(len(text))
-
-
-def book_links(site_docs_url: str) -> Callable[[str], bool]:
-    """Whether a URL leads to the book's own pages: below `site_docs_url`, compared as written, or to an anchor."""
-    base = site_docs_url.rstrip("/")
-
-    def allowed(url: str) -> bool:
-        if not url.isprintable() or " " in url or "\\" in url:
-            return False
-        if url.startswith("#"):
-            return True
-        path = re.split("[?#]", url[len(base) :], maxsplit=1)[0]
-        if not url.startswith(base) or url[len(base) : len(base) + 1] not in ("", "/", "?", "#"):
-            return False
-        return not {".", ".."} & set(re.split(r"[/\\]", unquote(path)))
-
-    return allowed
