@@ -22,10 +22,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Served]:
-    """Ingest the settings' book and serve it on a free port until the block ends."""
+async def serving(settings: Settings, *, ingest: bool = True) -> AsyncIterator[Served]:
+    """Ingest the settings' book, or take the one that is there, and serve it on a free port until the block ends."""
     async with open_house(settings) as house:
-        await house.stores.ingestion.ingest(settings.book_path, lambda *_: None)
+        if ingest:
+            await house.stores.ingestion.ingest(settings.book_path, lambda *_: None)
         config = uvicorn.Config(
             create_app(house, settings), port=0, log_config=None, lifespan="off", ws="websockets-sansio"
         )

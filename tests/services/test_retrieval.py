@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap import House, open_house
 from db.vectors import Point
-from services.retrieval import BUDGET, Retriever, within
+from services.retrieval import BUDGET, Retriever, ranked, within
 from settings import Settings
 
 
@@ -42,6 +42,15 @@ async def test_points_of_another_edition_in_the_index_take_no_place(house: House
     vector = await house.stores.embedder.embed_one("trim the wick")
     await house.index.upsert([Point(uuid.uuid4(), vector, vector[np.newaxis]) for _ in range(200)])
     assert await sections(house, "trim the wick") == wick
+
+
+async def test_of_nearly_equal_passages_reviewed_ones_come_first(house: House) -> None:
+    book = await house.library.open()
+    unreviewed = next(place for place, id in enumerate(book.ids) if not book.edition.passages[id].reviewed)
+    reviewed = next(place for place, id in enumerate(book.ids) if book.edition.passages[id].reviewed)
+    for ahead, first in ((0.001, reviewed), (0.1, unreviewed)):
+        found = ranked(book, {unreviewed: 0.5 + ahead, reviewed: 0.5}, 2, top=1, gate=0).found
+        assert found[0].passage.id == book.ids[first]
 
 
 async def test_no_more_is_handed_on_than_the_budget(house: House) -> None:
