@@ -27,7 +27,8 @@ class AskInput:
     def value(self) -> Asked:
         """What the services know it as."""
         selection = Selection(self.selection.chapter_id, self.selection.text) if self.selection else None
-        return Asked(self.question, selection, self.conversation_id or None)
+        conversation = None if self.conversation_id is UNSET else self.conversation_id
+        return Asked(self.question, selection, conversation)
 
 
 async def ask(info: Info, input: AskInput) -> Answer | Refused:

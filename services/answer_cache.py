@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 
 import orjson
+from pydantic import ValidationError
 
 import db.answer_cache
 from db.postgres import Database
@@ -42,13 +43,10 @@ class AnswerCache:
         stored = await db.answer_cache.find(self._database, key=key, days=self._days)
         if stored is None:
             return None
-        answer, cited = ANSWER.validate_json(stored[0]), orjson.loads(stored[1])
-        citations = [moved(citation, edition) for citation in answer.citations]
-        unchanged = all(section(edition, url) == said for url, said in cited.items())
-        if not unchanged or None in citations:
+        kept = still_true(*stored, edition)
+        if kept is None:
             await db.answer_cache.drop(self._database, key=key)
-            return None
-        return Kept(answer.text, tuple(citation for citation in citations if citation), answer)
+        return kept
 
     async def keep(self, answer: Answer, edition: Edition) -> None:
         """Keep a whole answer of the model for who asks next."""
@@ -67,14 +65,31 @@ class AnswerCache:
         return hashlib.sha256(orjson.dumps([*asked, self._written_by])).digest()
 
 
+def still_true(stored: str, cited: str, edition: Edition) -> Kept | None:
+    """A stored answer, if every section it cites says what it said; None also for one of an older form."""
+    try:
+        answer = ANSWER.validate_json(stored)
+    except ValidationError:
+        return None
+    if any(section(edition, url) != said for url, said in orjson.loads(cited).items()):
+        return None
+    citations = [moved(citation, edition) for citation in answer.citations]
+    found = tuple(citation for citation in citations if citation)
+    return Kept(answer.text, found, answer) if len(found) == len(citations) else None
+
+
 def section(edition: Edition, url: str) -> str:
-    """A digest of everything that stands under a heading."""
+    """A digest of everything that stands under a heading, and of what is said of it: its titles, and its review."""
     content = {chapter.id: chapter.content for chapter in edition.chapters}
     said = [
-        content[passage.chapter_id][unit.start : unit.end]
+        text
         for passage in edition.passages.values()
         if passage.url == url
-        for unit in passage.units
+        for text in (
+            passage.title,
+            str(passage.reviewed),
+            *(content[passage.chapter_id][unit.start : unit.end] for unit in passage.units),
+        )
     ]
     return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
@@ -82,11 +97,11 @@ def section(edition: Edition, url: str) -> str:
 def moved(citation: Citation, edition: Edition) -> Citation | None:
     """A citation where its quotation stands now: text above it may have grown. None if it is nowhere in its section."""
     chapter = edition.chapter(citation.chapter_id)
-    starts = [p.units[0].start for p in edition.passages.values() if p.url == citation.url]
-    if not chapter or not starts:
+    if not chapter:
         return None
-    place = chapter.content.find(citation.quote, min(starts))
-    if place < 0:
+    units = sorted(unit.start for p in edition.passages.values() if p.url == citation.url for unit in p.units)
+    place = next((start for start in units if chapter.content.startswith(citation.quote, start)), None)
+    if place is None:
         return None
     start = utf16_length(chapter.content[:place])
     return replace(citation, start=start, end=start + utf16_length(citation.quote))

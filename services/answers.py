@@ -147,14 +147,15 @@ class Answers:
         verdict = ended(running)
         finished = draft.finished(verdict.status, verdict.reason)
         stored = await self._journal.finish(finished)
+        await self._keep(stored, running.prepared)
         draft.log.append(AnswerFinished(finished.seq, stored))
         del self._running[draft.start.id]
-        await self._keep(stored, running.prepared)
         running.over.set()
 
     async def _keep(self, answer: Answer, prepared: Prepared) -> None:
         """Whole answers of the model are kept for who asks next, unless they are about a selection of this reader's."""
-        if answer.status != AnswerStatus.COMPLETE or answer.source != AnswerSource.MODEL or prepared.asked.selection:
+        whole = answer.status == AnswerStatus.COMPLETE and answer.source == AnswerSource.MODEL
+        if not whole or answer.degraded or prepared.asked.selection:
             return
         try:
             await self._cache.keep(answer, prepared.retrieved.book.edition)
@@ -209,7 +210,7 @@ def new_answer(prepared: Prepared, model: str | None) -> Answer:
         model=model,
         degraded=prepared.degraded,
         citations=(),
-        passages=prepared.kept.answer.passages if prepared.kept else shown,
+        passages=shown,
         usage=prepared.usage,
         response_time=0.0,
         created_at=datetime.now(UTC),

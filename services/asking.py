@@ -1,5 +1,6 @@
 """What a reader asks, and what has to be known of it before an answer is begun."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,6 +9,7 @@ from services.answer import ChapterNotFound, Degradation, InvalidInput, Selectio
 from services.answer_cache import AnswerCache, Kept
 from services.book import Chapter, Passage, Span
 from services.journal import Journal
+from services.library import OpenBook
 from services.models import Usage
 from services.passages import CountTokens
 from services.retrieval import BUDGET, Found, Retrieved, Retriever, within
@@ -77,33 +79,32 @@ class Asking:
         turns = await self._journal.turns(asked.conversation_id) if asked.conversation_id else []
         if turns is None:
             return InvalidInput("There is no conversation with this id.", "conversationId")
-        selected = await self._selected(asked.selection) if asked.selection else None
+        book = await self._retriever.book()  # the same from here to the answer's end, whatever is published meanwhile
+        selected = await self._selected(book, asked.selection) if asked.selection else None
         if isinstance(selected, ChapterNotFound | SelectionNotFound):
             return selected
-        return await self._find(asked, turns, selected)
+        return await self._find(book, asked, turns, selected)
 
-    async def _selected(self, selection: Selection) -> Passage | ChapterNotFound | SelectionNotFound:
-        book = await self._retriever.book()
+    async def _selected(self, book: OpenBook, selection: Selection) -> Passage | ChapterNotFound | SelectionNotFound:
         chapter = book.edition.chapter(selection.chapter_id)
         if chapter is None:
             return ChapterNotFound(selection.chapter_id)
-        span = find(chapter.content, selection.text)
+        span = await asyncio.to_thread(find, chapter.content, selection.text)  # up to a second in the largest page
         passages = [passage for passage in book.edition.passages.values() if passage.chapter_id == chapter.id]
         passage = span and passage_of(chapter, span, passages, self._count)
         return passage or SelectionNotFound(selection.chapter_id)
 
-    async def _find(self, asked: Asked, turns: Sequence[Turn], selected: Passage | None) -> Prepared:
-        book = await self._retriever.book()
+    async def _find(self, book: OpenBook, asked: Asked, turns: Sequence[Turn], selected: Passage | None) -> Prepared:
         understood = await self._understanding.understand(asked.question, turns, book.edition.language)
         kept = None if selected else await self._cache.find(asked.question, understood.searched_for, book.edition)
         sought = f"{understood.searched_for} {selected.text}" if selected else understood.searched_for
-        retrieved = await self._retriever.retrieve(sought, words_alone=understood.foreign)
+        retrieved = await self._retriever.retrieve(sought, book=book, words_alone=understood.foreign)
         if selected:
             retrieved = led_by(retrieved, selected)
-        away = (Degradation.INDEX,) if retrieved.index_away else ()
+        away = (Degradation.INDEX,) if retrieved.index_away and not kept else ()
         return Prepared(
             asked=asked,
-            conversation_id=asked.conversation_id or str(uuid.uuid4()),
+            conversation_id=asked.conversation_id.lower() if asked.conversation_id else str(uuid.uuid4()),
             searched_for=understood.searched_for,
             retrieved=retrieved,
             kept=kept,
@@ -122,13 +123,15 @@ def passage_of(chapter: Chapter, span: Span, passages: Sequence[Passage], count:
     ]
     units: list[Span] = []
     tokens = 0
-    for unit in sorted({unit for _, unit in touched}, key=lambda unit: unit.start):
-        tokens += count(chapter.content[unit.start : unit.end])
-        if units and tokens > SELECTION_TOKENS:
-            break
-        units.append(unit)
     if not touched:
         return None
+    one_section = {unit for passage, unit in touched if passage.url == touched[0][0].url}  # a citation has one address
+    for unit in sorted(one_section, key=lambda unit: unit.start):
+        size = count(chapter.content[unit.start : unit.end])
+        if units and tokens + size > SELECTION_TOKENS:
+            break
+        units.append(unit)
+        tokens += size
     return replace(
         touched[0][0],
         id=uuid.uuid4(),

@@ -26,7 +26,7 @@ _TITLE = r"""(?:"[^"\n]*"|'[^'\n]*'|\([^()\n]*\))"""
 
 LEAD = re.compile(_LEAD)
 MARKER_BEGUN = re.compile(rf"{_LEAD}(?:[-*+]|\d{{1,9}}[.)]?)?")
-FENCE = re.compile(rf"({_LEAD})(`{{3,}}+(?=[^`\n]*\n)|~{{3,}}+)[^\n]*(?=\n)")
+FENCE = re.compile(rf"({_LEAD})(`{{3,}}+(?=[^`\n]*\n)|~{{3,}}+)[^|\n]*(?=\n)")  # with a `|`, it can head a table
 ROW = re.compile(r"([ \t>]*+)(?=[- \t]*[|:])[|:\- \t]*+(?=\n)")  # the dashes under the head of a table
 DEFINITION = re.compile(rf"[ ]{{0,3}}\[{_ATOM}+\]:[ \t]*\S+(?:[ \t]+{_TITLE})?[ \t]*(?=\n)")
 LINE_BEGUN = re.compile(
@@ -39,14 +39,14 @@ LINK_BEGUN = re.compile(
     rf"!?\[{_TEXT}(?:\[{_ATOM}*+)?\\?|!?\[{_TEXT}\](?:\({_INSIDE}(?:\({_WITHIN}*+)?\\?|\[{_ATOM}*+\\?)?"
 )
 TARGET = re.compile(rf"\s*(?:<([^<>\n]*)>|([^\s<]\S*)?)(?:\s+{_TITLE})?\s*")
-AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>`|$]*|[^\W_][^\s<>`|$@]*@[^\s<>`|$]+)>")
-AUTOLINK_BEGUN = re.compile(r"<(?:[^\W_][^\s<>`|$]*)?")
+AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>`|$\[\]]*|[^\W_][^\s<>`|$\[\]@]*@[^\s<>`|$\[\]]+)>")
+AUTOLINK_BEGUN = re.compile(r"<(?:[^\W_][^\s<>`|$\[\]]*)?")
 TAG_IN_MATH = re.compile(r"<(?:[/!?\n]|[A-Za-z][\w.+-]*[\s/>:])")
 
-URL = re.compile(r"(https?://|ftp://|www\.|mailto:|xmpp:|//)[^\s<`|$]*", re.IGNORECASE)
+URL = re.compile(r"(https?://|ftp://|www\.|mailto:|xmpp:|//)[^\s<`|$\[\]]*", re.IGNORECASE)
 URL_STARTS = ("https://", "http://", "ftp://", "www.", "mailto:", "xmpp:", "//")
 URL_ESCAPED = re.compile(r"(?:(?:https?|ftp):/{0,2}|mailto:|xmpp:|www\.|[\w.+-]@)$", re.IGNORECASE)
-MAIL = re.compile(r"@(?:[\w.\\-]{64}|(?=[\w-]*\\?\.[\w.-])[\w.\\-]+|[\w-]+(?=>))")
+MAIL = re.compile(r"@(?:[\w.\\-]{64}|(?=[\w-]*\\?\.[\w.$|-])[\w.\\-]+|[\w-]*(?=[>$|]))")
 MAIL_BEGUN = re.compile(r"@[\w-]{0,63}\\?\.?")
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{0,31});")
 ENTITY_BEGUN = re.compile(r"&(?:#(?:\d{0,7}|[xX][0-9a-fA-F]{0,6})|[A-Za-z][A-Za-z0-9]{0,31})?")
@@ -64,7 +64,9 @@ def opens_fence(above: str, line: str) -> bool:
 
 def is_plain(url: str) -> bool:
     """Whether a URL has nothing in it that renderers read in several ways."""
-    return url.isprintable() and not re.search(r"""[\s<>()\[\]\\`"'{}|^$@]""", url) and html.unescape(url) == url
+    if not url.isprintable() or re.search(r"""[\s<>()\[\]\\`"'{}|^$@]""", url):
+        return False
+    return html.unescape(url) == url and not URL.search(url, len("https://"))
 
 
 @cache

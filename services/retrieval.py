@@ -122,9 +122,10 @@ class Retriever:
         """The open book that is searched now."""
         return await self._shelf.open()
 
-    async def retrieve(self, question: str, *, words_alone: bool = False) -> Retrieved:
-        """The current edition's passages ranked for the question; by words alone where vectors would mislead."""
-        book = await self._shelf.open()
+    async def retrieve(self, question: str, *, book: OpenBook | None = None, words_alone: bool = False) -> Retrieved:
+        """The passages of a book, by default the open one, ranked for the question; by words alone where vectors
+        would mislead."""
+        book = book or await self._shelf.open()
         weights = Weights.of(book.edition.settings)
         words, sentence_words = book.lexicon.scores(question), book.sentences.scores(question)
         by_words = weights.words * words + weights.sentence_words * sentence_words

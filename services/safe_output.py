@@ -64,8 +64,8 @@ class SafeOutput:
             return self._code_block(self._block, view, ends)
         if self._new_line:
             return self._line(view, ends)
-        if self._last == "]" and view[0] in "(:":
-            return self._take(1, f" {view[0]}" if self._math else f"\\{view[0]}")
+        if self._last + view[0] in ("](", "]:", "[^"):
+            return self._take(1, f" {view[0]}" if self._math or view[0] == "^" else f"\\{view[0]}")
         if run := markup.PLAIN.match(view):
             return self._take(run.end())
         return self._special(view, ends)
@@ -289,7 +289,7 @@ class SafeOutput:
             return self._take(1) if not begins else self._stick() if ends else None
         if url.end() == len(view):
             return None
-        if url[1] == "//" and (self._last == ":" or url[0][2:3] in ("", "/")):
+        if url[1] == "//" and (self._last == ":" or view[2].isspace() or view[2] in "/<`"):
             return self._stick() if ends and held == "//" else self._take(1)
         text = url[0][: max(len(url[1]), len(url[0].rstrip("?!.,:;*_~'\")]}>")))]
         # Kept only where all renderers see it end at the same place, and no flush can make it longer.

@@ -17,13 +17,17 @@ TURNS = 3  # of a conversation that are looked back on
 REMEMBERED = 600  # characters of each answer among them
 SHORT = 4  # words: a question of no more leans on the one before it
 NAMES = {"en": "English", "ur": "Urdu", "ur-Latn": "Roman Urdu"}
-# Words that point at what was said before, in English, Urdu and Roman Urdu.
+# Words that point at what was said before, in English and Urdu; and in Roman Urdu, where "is" and "us" are such words.
 POINTING = re.compile(
     r"\b(it|its|this|that|these|those|they|them|their|he|she|him|her|one|ones|former|latter|above|previous|same|such"
     r"|first|second|third|last|other|others|another|else|more|instead|again"
-    r"|is|us|in|un|inka|unka|iska|uska|isko|usko|iski|uski|ye|yeh|wo|woh|dusra|doosra|pehla)\b"
-    r"|^\W*(and|or|but|so|then|why|how so|what about|how about|aur|lekin|phir)\b"
+    r")\b"
+    r"|^\W*(and|or|but|so|then|why|how so|what about|how about)\b"
     r"|\b(اس|ان|یہ|وہ|اسے|انہیں|اور|پھر|دوسرا|دوسری|پہلا|پہلی|تیسرا|مزید|کیوں)\b",
+    re.IGNORECASE,
+)
+POINTING_IN_ROMAN = re.compile(
+    r"\b(is|us|in|un|inka|unka|iska|uska|isko|usko|iski|uski|ye|yeh|wo|woh|dusra|doosra|pehla|aur|phir|lekin)\b",
     re.IGNORECASE,
 )
 log = structlog.get_logger()
@@ -75,7 +79,8 @@ class Understanding:
 
 def leans_on(question: str, turns: Sequence[Turn]) -> bool:
     """True for a question that may need the conversation to be understood: short, or with words that point back."""
-    return bool(turns) and (len(question.split()) <= SHORT or POINTING.search(question) is not None)
+    pattern = POINTING_IN_ROMAN if detect(question) == "ur-Latn" else POINTING
+    return bool(turns) and (len(question.split()) <= SHORT or pattern.search(question) is not None)
 
 
 def material(question: str, turns: Sequence[Turn]) -> str:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import structlog
 
-from services.answer import DECLINE, AnswerSource, AnswerStatus, DeclineReason, Degradation
+from services.answer import DECLINE, Answer, AnswerSource, AnswerStatus, DeclineReason, Degradation
 from services.answer_cache import Kept
 from services.citations import prove, sent_units
 from services.claude import Cited, Claude, ClaudeFailed, Ended, Prompt, Said, Source
@@ -59,7 +59,7 @@ class Writer:
         call, safe = claude.call(), SafeOutput(self._allowed)
         reason: str | None = None
         try:
-            async with aclosing(claude.write(prompt(self._rules, draft.start.question, retrieved), call)) as heard:
+            async with aclosing(claude.write(prompt(self._rules, meant(draft.start), retrieved), call)) as heard:
                 async for item in heard:
                     match item:
                         case Said(text):
@@ -118,6 +118,13 @@ def decline(draft: Draft) -> Verdict:
     """Say that the book does not say."""
     draft.say(DECLINE)
     return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
+
+
+def meant(answer: Answer) -> str:
+    """The question, with what it stands for where that was found out: "And why?" says nothing by itself."""
+    if answer.searched_for == answer.question:
+        return answer.question
+    return f"{answer.question}\n\n(In other words: {answer.searched_for})"
 
 
 def prompt(rules: str, question: str, retrieved: Retrieved) -> Prompt:

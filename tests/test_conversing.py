@@ -26,10 +26,7 @@ def finished(told: list[Data]) -> Data:
 @pytest.mark.parametrize("id", ["no-uuid", "00000000-0000-4000-8000-000000000000", ""])
 async def test_a_conversation_nobody_began_is_invalid_input(served: Served, id: str) -> None:
     told = await events_with(served.url, question=WICK, conversationId=id)
-    if id:
-        assert (told[-1]["__typename"], told[-1]["field"]) == ("InvalidInput", "conversationId")
-    else:
-        assert finished(told)["status"] == "COMPLETE"
+    assert (told[-1]["__typename"], told[-1]["field"]) == ("InvalidInput", "conversationId")
 
 
 async def test_a_question_without_a_conversation_begins_one(served: Served) -> None:
@@ -51,7 +48,7 @@ async def test_a_follow_up_is_made_self_contained_before_it_is_searched(served: 
 
 async def test_a_question_that_stands_alone_is_not_reworded(served: Served, claude: ScriptedClaude) -> None:
     conversation = await begin(served)
-    question = "Which oil does the lamp of a lighthouse burn?"
+    question = "What is the oil burnt in the lamp of a lighthouse in use?"
     answer = finished(await events_with(served.url, question=question, conversationId=conversation))
     assert answer["searchedFor"] == question
     assert len(claude.calls) == 2
@@ -87,7 +84,7 @@ async def test_a_question_in_urdu_is_searched_in_the_books_language(served: Serv
     assert (answer["text"], answer["citations"][0]["quote"]) == ("ہر چار گھنٹے بعد۔", TRIM)
     assert "English" in claude.calls[-2].body["system"]
     question = claude.calls[-1].body["messages"][0]["content"][-1]["text"]
-    assert question == "بتی کتنی بار تراشی جاتی ہے؟"
+    assert question == f"بتی کتنی بار تراشی جاتی ہے؟\n\n(In other words: {WICK})"
 
 
 async def test_a_question_in_roman_urdu_is_searched_in_the_books_language(

@@ -17,15 +17,17 @@ BOOK = "http://localhost:3000/docs"
 ALLOWED = book_links(BOOK)
 SOUP = re.split(
     "[ \n]+",
-    """[ ] ( ) ! ![ ](http://evil.com/x) ](<http://evil.com>) [x](http://evil.com) ![y](http://evil.com/i.png) []( ![](x)
+    """[ ] ( ) ! ![ ](http://evil.com/x) ](<http://evil.com>) [x](http://evil.com) ![y](http://evil.com/i.png) []( !
     [z](http://localhost:3000/docs/p) http://localhost:3000/docs/q (http://localhost:3000/docs/p) ]: : [r] [r][r] [^1]:
     ` `` ``` ```` ~ ~~ ~~~ \\ \\\\ \\` \\[ \\< \\: \\. \\@ \\/ \\| $ $$ < > <img <script> </x> <!-- --> <?p <![CDATA[
     <http://evil.com> <a@evil.com> <javascript:alert(1)> http://evil.com https:// ht tp:// :// // evil.com www. w ww.
     @ a@evil.com @evil.com mailto: ftp:// &#58; &#60; &lt; &colon; &sol; & ; amp; - * + 1. # | |--|--| --|-- :- === {#a}
-    a x.y é ک \u200b \u00a0 \u2028 \x85 "t" ' ** _ javascript: data: `a` `a|b` `<img>` ``<img>`` "](x)" . , <div> <b|""",
+    a x.y é ک \u200b \u00a0 \u2028 \x85 "t" ' ** _ javascript: data: `a` `a|b` `<img>` ``<img>`` "](x)" . , <b|""",
 )
 PIECES = [*SOUP, *" \n\t\r", "\n\n", "\n```\n", "\n~~~\n", "\n  ```\n", "\n- ```\n", "\n$$\n", "\n> ", "  ", "    "]
 PIECES += [
+    "<div>",
+    "![](x)",
     "<img src=x>",
     "`<img src=x>`",
     '<a href="](b)">',
@@ -96,6 +98,7 @@ def assert_safe(shown: str) -> None:
 @given(soups, sizes)
 @example("`a `|x`\n--|--\n`b | <img src=x>`", [1])
 @example("- a\n  ```\n<img src=x>\n```\n<img src=x>", [1])
+@example("```a|<img src=x>\n--|--\n", [1])
 @example("$ `$ <img src=x> `", [1])
 @example("[ht](x)tp://evil.com www[.](x)evil.com !![](x)[y](#a)", [1])
 @example("~[](x)~~\n<img src=x>\n~~~\n", [1])
@@ -162,6 +165,8 @@ def test_an_opener_that_never_closes_waits_for_at_most_500_characters(opener: st
         ("www.evil.com or me@evil.com", "`www.evil.com` or me`@evil.com`"),
         ("<script>alert(1)</script> a<b", "&lt;script>alert(1)&lt;/script> a&lt;b"),
         ("$a<b>c$ and $f[x](y)$", "$a< b>c$ and $f[x] (y)$"),
+        ("a[0]: see [^1]", "a[0]\\: see [ ^1]"),
+        (f"{BOOK}/a.https://evil.com x", f"`{BOOK}/a.https://evil.com` x"),
         ("an `open <b>\nline", "an \\`open &lt;b>\nline"),
         ("text\n    ```\n    <b>", "text\n    \\`\\`\\`\n    &lt;b>"),
         ("- a\n  ```\n<b>\n```\n<b>", "- a\n  ```\n  <b>\n  ```\n&lt;b>"),
