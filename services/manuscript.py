@@ -14,7 +14,8 @@ from services.docusaurus import BookNotFound, Folder, Page
 from services.passages import CountTokens, Cut, cut
 
 FORMAT = 2  # goes into the version: raised when the same pages are cut or kept differently
-SENTENCE_CHARACTERS = 400  # of a sentence, with its title, are embedded: whole sentences, and the beginning of code
+SENTENCE_CHARACTERS = 400  # of a sentence, with its title, are embedded: nearly every one whole
+CODE_CHARACTERS = 160  # of a fence: its language and first lines; its passage has all of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,8 @@ def embedded(title: str, text: str) -> str:
 
 def embedded_sentence(title: str, sentence: str) -> str:
     """What the vector of a sentence stands for."""
-    return f"{title}: {sentence}"[:SENTENCE_CHARACTERS]
+    most = CODE_CHARACTERS if sentence.startswith(("```", "~~~")) else SENTENCE_CHARACTERS
+    return f"{title}: {sentence}"[:most]
 
 
 def key(text: str) -> bytes:
