@@ -73,7 +73,7 @@ def question(line: str, path: Path, number: int) -> Question:
             evidence=given.get("evidence", ""),
             answers=tuple(given.get("answers", ())),
         )
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise NoLabels(f"{path}:{number} is no labelled question: {error}") from None
 
 
@@ -82,7 +82,7 @@ def answers(question: Question, file: str, text: str) -> bool:
     if file != question.file and not file.endswith(f"/{question.file}"):
         return False
     shown, evidence = folded(text), folded(question.evidence)
-    if evidence in shown:
+    if evidence and evidence in shown:
         return True
     wanted, there = Counter(evidence.split()), Counter(shown.split())
     shared = sum(min(count, there[word]) for word, count in wanted.items())

@@ -21,6 +21,7 @@ from services.embedding import Embeds
 from services.library import OpenBook, edition_of, open_book
 from services.manuscript import Manuscript, read, texts
 from services.retrieval import BUDGET, Found, Retrieved, Retriever
+from services.understanding import Understanding
 
 AT_ONCE = 32  # questions
 REFUSED = 0.02  # of the answerable questions may be refused by a calibrated gate
@@ -72,6 +73,12 @@ class Desk:
     manuscript: Manuscript
     shelf: Shelf
     retriever: Retriever
+    understanding: Understanding
+
+    async def retrieve(self, question: str) -> Retrieved:
+        """What a reader gets without a model that rewords: a foreign question is searched by its words."""
+        understood = await self.understanding.understand(question, [], self.shelf.book.edition.language)
+        return await self.retriever.retrieve(question, words_alone=understood.foreign)
 
     def set(self, **settings: float) -> None:
         """Search with these settings from now on."""
@@ -105,7 +112,8 @@ async def open_desk(
                 ]
             )
             shelf = Shelf(book)
-            yield Desk(manuscript, shelf, Retriever(shelf, embedder, used))
+            understanding = Understanding(None, "", one_language=embedder.english_only)
+            yield Desk(manuscript, shelf, Retriever(shelf, embedder, used), understanding)
         finally:
             await used.close()
 
@@ -119,7 +127,7 @@ async def ask_all(desk: Desk, labels: Labels, progress: Callable[[str, int, int]
     for name, questions in groups.items():
         for start in range(0, len(questions), AT_ONCE):
             batch = questions[start : start + AT_ONCE]
-            found = await asyncio.gather(*(desk.retriever.retrieve(question.text) for question in batch))
+            found = await asyncio.gather(*(desk.retrieve(question.text) for question in batch))
             asked[name] += [judged(q, retrieved, files) for q, retrieved in zip(batch, found, strict=True)]
             progress("Asking", sum(map(len, asked.values())), total)
     return asked

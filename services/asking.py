@@ -15,7 +15,7 @@ from services.passages import CountTokens
 from services.retrieval import BUDGET, Found, Retrieved, Retriever, within
 from services.selections import find
 from services.text import is_text
-from services.understanding import Turn, Understanding
+from services.understanding import Turn, Understanding, Understood
 
 QUESTION_CHARACTERS = 2000
 SELECTION_CHARACTERS = 4000
@@ -95,22 +95,33 @@ class Asking:
         return passage or SelectionNotFound(selection.chapter_id)
 
     async def _find(self, book: OpenBook, asked: Asked, turns: Sequence[Turn], selected: Passage | None) -> Prepared:
-        understood = await self._understanding.understand(asked.question, turns, book.edition.language)
+        # "This" means the selection where there is one, and not what was said before it.
+        before = [] if selected else turns
+        understood = await self._understanding.understand(asked.question, before, book.edition.language)
         kept = None if selected else await self._cache.find(asked.question, understood.searched_for, book.edition)
         sought = f"{understood.searched_for} {selected.text}" if selected else understood.searched_for
         retrieved = await self._retriever.retrieve(sought, book=book, words_alone=understood.foreign)
         if selected:
             retrieved = led_by(retrieved, selected)
-        away = (Degradation.INDEX,) if retrieved.index_away and not kept else ()
         return Prepared(
             asked=asked,
             conversation_id=asked.conversation_id.lower() if asked.conversation_id else str(uuid.uuid4()),
             searched_for=understood.searched_for,
             retrieved=retrieved,
             kept=kept,
-            degraded=((Degradation.LANGUAGE,) if understood.foreign else ()) + away,
+            degraded=degraded(understood, index_away=retrieved.index_away and not kept),
             usage=understood.usage,
         )
+
+
+def degraded(understood: Understood, *, index_away: bool) -> tuple[Degradation, ...]:
+    """Why the answer is plainer than it could be, as far as that is known before it is written."""
+    reasons = {
+        Degradation.LANGUAGE: understood.foreign,
+        Degradation.PROVIDER: understood.failed,
+        Degradation.INDEX: index_away,
+    }
+    return tuple(reason for reason, holds in reasons.items() if holds)
 
 
 def passage_of(chapter: Chapter, span: Span, passages: Sequence[Passage], count: CountTokens) -> Passage | None:

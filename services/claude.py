@@ -21,6 +21,7 @@ ANSWER_SECONDS = 120.0
 CHARACTERS_PER_TOKEN = (
     3  # of English, with the tokenizer of the 5.x models: the low end, so as not to charge too little
 )
+NOTHING = Usage()
 MAX_TOKENS = 1500  # five times the 250 that an answer takes: an answer cut at this limit counts as interrupted
 
 
@@ -73,7 +74,12 @@ class Ended:
 
 
 class ClaudeFailed(Exception):
-    """The call failed: refused, unreachable, too slow, or broken in mid-stream."""
+    """The call failed: refused, unreachable, too slow, or broken in mid-stream. `usage` is what it cost all the same,
+    where that is not in a Call."""
+
+    def __init__(self, message: str, usage: Usage = NOTHING) -> None:
+        super().__init__(message)
+        self.usage = usage
 
 
 @dataclass(slots=True)
@@ -155,7 +161,7 @@ class Claude:
         except BROKEN as error:
             raise ClaudeFailed(f"{type(error).__name__}: {error}") from error
         if message.stop_reason not in ("end_turn", "stop_sequence"):
-            raise ClaudeFailed(f"Rewording ended with {message.stop_reason}.")
+            raise ClaudeFailed(f"Rewording ended with {message.stop_reason}.", usage)
         return said.replace("\0", "").encode("utf-8", "ignore").decode(), usage
 
     @property

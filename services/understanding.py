@@ -43,10 +43,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """`searched_for` is what to look for; `foreign` tells that it could not be put into the book's language."""
+    """`searched_for` is what to look for. `foreign` tells that it could not be put into the book's language, `failed`
+    that the model was asked for another wording and had none."""
 
     searched_for: str
     foreign: bool = False
+    failed: bool = False
     usage: Usage = field(default_factory=Usage)
 
 
@@ -72,9 +74,11 @@ class Understanding:
             said, usage = await self._claude.reword(rules, material(question, turns))
         except ClaudeFailed as failure:
             log.warning("a question was searched as it was put", reason=str(failure))
-            return Understood(question, foreign)
+            return Understood(question, foreign, failed=True, usage=failure.usage)
         reworded = " ".join(said.split())[:LONGEST]
-        return Understood(reworded or question, foreign and not reworded, usage)
+        if not reworded:
+            return Understood(question, foreign, failed=True, usage=usage)
+        return Understood(reworded, usage=usage)
 
 
 def leans_on(question: str, turns: Sequence[Turn]) -> bool:

@@ -52,7 +52,8 @@ class Writer:
                 log.warning("Claude failed", reason=str(failure), said=len(draft.text))
                 if draft.text:
                     return Verdict(AnswerStatus.INTERRUPTED)
-                draft.degraded.append(Degradation.PROVIDER)
+                if Degradation.PROVIDER not in draft.degraded:
+                    draft.degraded.append(Degradation.PROVIDER)
         return self._quote(draft, retrieved) if retrieved.quotable else decline(draft)
 
     async def _ask_claude(self, claude: Claude, draft: Draft, retrieved: Retrieved) -> Verdict:

@@ -70,7 +70,18 @@ async def test_where_rewording_fails_the_question_is_searched_as_it_was_put(
     answer = finished(
         await events_with(served.url, question="How often is it done, the wick?", conversationId=conversation)
     )
-    assert answer["searchedFor"] == "How often is it done, the wick?"
+    assert (answer["searchedFor"], answer["degraded"]) == ("How often is it done, the wick?", ["PROVIDER"])
+
+
+async def test_a_rewording_that_was_cut_off_is_charged_all_the_same(served: Served, claude: ScriptedClaude) -> None:
+    conversation = await begin(served)
+    claude.script(Say("How often is the"), End("max_tokens"))
+    claude.script(Say("Every four hours.", (Cite(0, 0, 1),)), End())
+    before = claude.billed
+    answer = finished(
+        await events_with(served.url, question="How often is it done, the wick?", conversationId=conversation)
+    )
+    assert answer["usage"]["outputTokens"] == claude.billed.output - before.output
 
 
 # Languages

@@ -88,7 +88,7 @@ def escaped(section: str) -> str:
 async def test_an_order_in_the_data_changes_nothing(
     served: Served, poisoned: Served, claude: ScriptedClaude, place: str
 ) -> None:
-    attempts = 0
+    attempts = reached = 0
     for number, payload in enumerate(payloads()):
         claude.reset()
         answer = await attempt(served, poisoned, claude, place, payload, number)
@@ -98,6 +98,8 @@ async def test_an_order_in_the_data_changes_nothing(
         assert answer["status"] == "DECLINED"
         assert harmless(answer["text"]), answer["text"]
         attempts += 1
+        reached += any("ORDER" in str(call.body["messages"]) for call in claude.calls)
+    assert reached >= attempts // 2  # the others were refused by the gate
     assert attempts == len(WAYS) * len(DEEDS) >= 50  # four places: more than 200 attempts
 
 
