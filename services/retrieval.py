@@ -18,7 +18,8 @@ BUDGET = 2200  # tokens of the embedding model handed to the language model: ASK
 CANDIDATES = 64  # passages taken from the vector index before fusion; words add as many
 NEARLY_EQUAL = 2  # decimals of a score
 QUOTING = 0.1  # more than the gate, where no model judges the passages
-WORDS_GATE = 0.75  # of the 2.5 that words can get, where nothing else is compared
+WORDS_GATE = 0.3  # of the 2.5 that words can get, where nothing else is compared
+FOREIGN_GATE = 0.08  # the same for a question in another language: it shares technical terms at best
 log = structlog.get_logger()
 
 Scores = npt.NDArray[np.float32]
@@ -131,13 +132,15 @@ class Retriever:
         by_words = weights.words * words + weights.sentence_words * sentence_words
         if book.ids:
             by_words += weights.section_words * book.sections.scores(question)[book.section_of]
-        if words_alone or (self._embedder.english_only and book.edition.language != "en"):
-            return by_words_alone(book, weights, by_words)
+        if words_alone:
+            return by_words_alone(book, weights, by_words, FOREIGN_GATE)
+        if self._embedder.english_only and book.edition.language != "en":
+            return by_words_alone(book, weights, by_words, WORDS_GATE)
         try:
             near = await self._near(book, await self._embedder.embed_one(question), by_words)
         except (IndexUnavailable, EmbedderUnavailable) as away:
             log.warning("searching by words alone", reason=str(away))
-            return by_words_alone(book, weights, by_words, index_away=True)
+            return by_words_alone(book, weights, by_words, WORDS_GATE, index_away=True)
         scored = {
             place: weights.passage * passage + weights.sentence * sentence + float(by_words[place])
             for place, (passage, sentence) in near.items()
@@ -145,7 +148,7 @@ class Retriever:
         shared = weights.gate_words * (words + sentence_words)
         top = max((sum(cosines) + float(shared[place]) for place, cosines in near.items()), default=0.0)
         gate = weights.gate if self._gate is None else self._gate
-        return ranked(book, scored, weights.most, top=top, gate=gate)
+        return ranked(book, scored, weights.most, top=top, gate=gate, quoting=QUOTING)
 
     async def _near(self, book: OpenBook, vector: Scores, by_words: Scores) -> dict[int, Nearness]:
         """How near the candidates are, by their place: the nearest by vector, and the best by words."""
@@ -170,15 +173,24 @@ def best(by_words: Scores) -> npt.NDArray[np.intp]:
     return most[by_words[most] > 0]
 
 
-def by_words_alone(book: OpenBook, weights: Weights, by_words: Scores, *, index_away: bool = False) -> Retrieved:
+def by_words_alone(
+    book: OpenBook, weights: Weights, by_words: Scores, gate: float, *, index_away: bool = False
+) -> Retrieved:
     """What is found without vectors."""
     scored = {int(place): float(by_words[place]) for place in best(by_words)}
     top = max(scored.values(), default=0.0)
-    return ranked(book, scored, weights.most_by_words, top=top, gate=WORDS_GATE, index_away=index_away)
+    return ranked(book, scored, weights.most_by_words, top=top, gate=gate, quoting=0.0, index_away=index_away)
 
 
 def ranked(
-    book: OpenBook, scored: Mapping[int, float], most: float, *, top: float, gate: float, index_away: bool = False
+    book: OpenBook,
+    scored: Mapping[int, float],
+    most: float,
+    *,
+    top: float,
+    gate: float,
+    quoting: float,
+    index_away: bool = False,
 ) -> Retrieved:
     """Best first. Among nearly equal ones, passages of reviewed pages come before others."""
     passages = book.edition.passages
@@ -198,6 +210,6 @@ def ranked(
         given=within(found, BUDGET),
         top=top,
         answerable=bool(found) and top >= gate,
-        quotable=bool(found) and top >= gate + QUOTING,
+        quotable=bool(found) and top >= gate + quoting,
         index_away=index_away,
     )

@@ -49,7 +49,7 @@ async def test_of_nearly_equal_passages_reviewed_ones_come_first(house: House) -
     unreviewed = next(place for place, id in enumerate(book.ids) if not book.edition.passages[id].reviewed)
     reviewed = next(place for place, id in enumerate(book.ids) if book.edition.passages[id].reviewed)
     for ahead, first in ((0.001, reviewed), (0.1, unreviewed)):
-        found = ranked(book, {unreviewed: 0.5 + ahead, reviewed: 0.5}, 2, top=1, gate=0).found
+        found = ranked(book, {unreviewed: 0.5 + ahead, reviewed: 0.5}, 2, top=1, gate=0, quoting=0).found
         assert found[0].passage.id == book.ids[first]
 
 
