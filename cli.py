@@ -249,7 +249,8 @@ def announce(address: str, settings: Settings, book: Edition) -> None:
 
 def a_question(book: Edition) -> str:
     """One that the book answers: about the first heading that has a section of its own."""
-    headings = (section.heading for chapter in book.chapters for section in chapter.sections if section.anchor)
+    chapters = book.chapters[1:] or book.chapters  # the first is often about the book itself
+    headings = (section.heading for chapter in chapters for section in chapter.sections if section.anchor)
     about = next((heading for heading in headings if re.fullmatch(r"[\w ,?-]+", heading)), book.title)
     return about if about.endswith(("?", "؟")) else f"What does the book say about {about}?"
 
