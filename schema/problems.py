@@ -3,6 +3,7 @@
 import strawberry
 
 import services.answer
+import services.problems
 from schema.shows import shows
 
 
@@ -12,7 +13,7 @@ class Problem:
 
 
 @strawberry.type(description="An argument that cannot be used.")
-@shows(services.answer.InvalidInput)
+@shows(services.problems.InvalidInput)
 class InvalidInput(Problem):
     field: str
 

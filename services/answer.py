@@ -136,14 +136,6 @@ EVENTS: TypeAdapter[list[AnswerEvent]] = TypeAdapter(list[AnswerEvent])
 
 
 @dataclass(frozen=True, slots=True)
-class InvalidInput:
-    """An argument that cannot be used, and which."""
-
-    message: str
-    field: str
-
-
-@dataclass(frozen=True, slots=True)
 class ChapterNotFound:
     """No chapter has this id."""
 

@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from services.answer import ChapterNotFound, Degradation, InvalidInput, SelectionNotFound
+from services.answer import ChapterNotFound, Degradation, SelectionNotFound
 from services.answer_cache import AnswerCache, Kept
 from services.book import Chapter, Passage, Span
 from services.journal import Journal
 from services.library import OpenBook
 from services.models import Usage
 from services.passages import CountTokens
+from services.problems import InvalidInput
 from services.retrieval import BUDGET, Found, Retrieved, Retriever, within
 from services.selections import find
 from services.text import is_text

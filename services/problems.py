@@ -1,0 +1,28 @@
+"""Expected outcomes that are not success and that more than one service has."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidInput:
+    """An argument that cannot be used, and which."""
+
+    message: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyAttempts:
+    """Tried too often. `retry_at` is when one more is let through."""
+
+    message: str
+    retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """More is asked at this moment than can be done. `retry_at` is when it is worth another try."""
+
+    message: str
+    retry_at: datetime
