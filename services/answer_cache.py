@@ -58,6 +58,7 @@ class AnswerCache:
             key=self._key(answer.question, answer.searched_for),
             answer=orjson.dumps(answer).decode(),
             cited=orjson.dumps(cited).decode(),
+            days=self._days,
         )
 
     def _key(self, question: str, searched_for: str) -> bytes:

@@ -1,6 +1,7 @@
 """Asking: one question, one answer, one owner task that writes it, any number of listeners."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -124,10 +125,11 @@ class Answers:
         await asyncio.gather(*self._owners)
 
     async def _ask(self, asked: Asked) -> Running | Refused:
+        asked_at = time.monotonic()
         prepared = await self._asking.prepare(asked)
         if not isinstance(prepared, Prepared):
             return prepared
-        draft = Draft(new_answer(prepared, self._writer.model))
+        draft = Draft(new_answer(prepared, self._writer.model), asked_at)
         await self._journal.begin(draft.start, draft.log)
         draft.begin()
         running = Running(

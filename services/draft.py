@@ -22,7 +22,8 @@ from services.citations import Citation, utf16_length
 class Draft:
     """Belongs to the one task that writes the answer."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, asked_at: float) -> None:
+        """`asked_at` is when the question came in, by the monotonic clock: from then on readers wait."""
         self.start = answer
         self.log = AnswerLog()
         self.source: AnswerSource | None = None
@@ -32,7 +33,7 @@ class Draft:
         self.citations: list[Citation] = []
         self.offset = 0
         self._said: list[str] = []
-        self._clock = time.monotonic()
+        self._asked_at = asked_at
 
     @property
     def text(self) -> str:
@@ -76,6 +77,6 @@ class Draft:
             degraded=tuple(self.degraded),
             citations=tuple(self.citations),
             usage=self.usage,
-            response_time=time.monotonic() - self._clock,
+            response_time=time.monotonic() - self._asked_at,
         )
         return AnswerFinished(len(self.log.events), answer)

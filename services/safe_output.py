@@ -46,6 +46,12 @@ class SafeOutput:
         """What still waits, made harmless. At the end, or anywhere before: the state stays right for what follows."""
         return self._drain(flushed=True)
 
+    def closing(self) -> str:
+        """What ends the code block or formula that is open after a flush, so that text after it is read as text."""
+        if self._block:
+            return f"\n{' ' * self._block.width}{self._block.marks}"
+        return "\n$$" if self._math == "$$" else ""
+
     def _drain(self, *, flushed: bool) -> str:
         pieces: list[str] = []
         while len(self._held) > self._shown:

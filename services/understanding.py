@@ -64,8 +64,9 @@ class Understanding:
     async def understand(self, question: str, turns: Sequence[Turn], book_language: str) -> Understood:
         """The question as it is to be searched. Without a model, or where that fails, it is searched as it was put."""
         language = detect(question)
-        foreign = self._one_language and language is not None and language != book_language
-        if not foreign and not leans_on(question, turns):
+        other = self._one_language and language != book_language
+        foreign = other and language is not None  # a doubtful one may be in the book's language after all
+        if not other and not leans_on(question, turns):
             return Understood(question)
         if not self._claude:
             return Understood(question, foreign)

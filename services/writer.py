@@ -74,7 +74,7 @@ class Writer:
         finally:
             draft.say(safe.flush())
             draft.usage = draft.start.usage + call.usage
-        return judge(draft, reason)
+        return judge(draft, reason, safe.closing())
 
     def _quote(self, draft: Draft, retrieved: Retrieved) -> Verdict:
         """Answer with the best passages themselves, each with its citation."""
@@ -86,13 +86,15 @@ class Writer:
         return Verdict(AnswerStatus.COMPLETE)
 
 
-def judge(draft: Draft, reason: str | None) -> Verdict:
+def judge(draft: Draft, reason: str | None, closing: str) -> Verdict:
     """How an answer of the model ended, by its stop reason and by what was proven.
 
     Text flows before its proof, so an answer that proves nothing is taken back in words as well as in status.
+    `closing` ends what would make those words code.
     """
+    taken_back = f"{closing}\n\n{DECLINE}" if draft.text else DECLINE
     if reason == "refusal":
-        draft.say(DECLINE if not draft.text else f"\n\n{DECLINE}")
+        draft.say(taken_back)
         return Verdict(AnswerStatus.DECLINED, DeclineReason.REFUSED)
     if reason not in ("end_turn", "stop_sequence"):
         return Verdict(AnswerStatus.INTERRUPTED)
@@ -100,7 +102,7 @@ def judge(draft: Draft, reason: str | None) -> Verdict:
         return Verdict(AnswerStatus.COMPLETE)
     if draft.text.strip() == DECLINE:
         return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
-    draft.say(DECLINE if not draft.text else f"\n\n{DECLINE}")
+    draft.say(taken_back)
     return Verdict(AnswerStatus.DECLINED, DeclineReason.UNVERIFIED)
 
 

@@ -1,5 +1,6 @@
 """An answer that nobody has begun to write."""
 
+import time
 from datetime import UTC, datetime
 
 from services.answer import Answer, AnswerStatus
@@ -29,5 +30,6 @@ def new_draft() -> Draft:
             usage=Usage(),
             response_time=0,
             created_at=datetime.now(UTC),
-        )
+        ),
+        asked_at=time.monotonic(),
     )

@@ -71,6 +71,18 @@ async def test_an_edited_section_drops_what_cites_it(edited: Edited, claude: Scr
     assert "every five hours" in answer["citations"][0]["quote"]
 
 
+async def test_an_answer_is_kept_for_so_many_days_and_swept_when_the_next_is(
+    edited: Edited, claude: ScriptedClaude
+) -> None:
+    database = edited.served.house.stores.database
+    await edited.ask()
+    await database.execute("UPDATE answer_cache SET stored_at = now() - interval '30 days'")
+    await edited.ask()
+    await database.execute("UPDATE answer_cache SET stored_at = now() - interval '30 days'")
+    await edited.ask("How often is the wick of the lamp trimmed?")
+    assert (len(claude.calls), await database.fetchval("SELECT count(*) FROM answer_cache")) == (3, 1)
+
+
 async def test_the_same_question_is_answered_from_the_cache(edited: Edited, claude: ScriptedClaude) -> None:
     first, again = await edited.ask(), await edited.ask("how often  is the WICK trimmed?")
     assert (first["source"], again["source"], len(claude.calls)) == ("MODEL", "CACHE", 1)

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
+from markdown_it import MarkdownIt
 
 from tests.claude import (
     Cite,
@@ -92,6 +93,16 @@ async def test_an_answer_that_proves_nothing_is_taken_back(served: Served, claud
     answer = told[-1]["answer"]
     assert (answer["status"], answer["declineReason"]) == ("DECLINED", "UNVERIFIED")
     assert answer["text"] == deltas(told) == f"Every nine hours.\n\n{DECLINE}"
+
+
+@pytest.mark.parametrize("begun", ["So:\n\n```py\ntrim(9)", "1. So:\n   ~~~~\n   nine", "So:\n\n$$\nx^9"])
+async def test_what_takes_an_answer_back_is_no_part_of_its_code(
+    served: Served, claude: ScriptedClaude, begun: str
+) -> None:
+    claude.script(Say(begun), End())
+    told = await events(served.url, WICK)
+    last = MarkdownIt("commonmark").parse(told[-1]["answer"]["text"].replace("$$", "~~~"))[-2]
+    assert (last.type, last.content) == ("inline", DECLINE)
 
 
 @pytest.mark.parametrize(

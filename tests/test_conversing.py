@@ -2,6 +2,7 @@
 
 import pytest
 
+from settings import Settings
 from tests.claude import Cite, End, Say, ScriptedClaude, Status, search_results
 from tests.client import Data, ask, events, events_with
 from tests.serving import Served, serving
@@ -106,12 +107,17 @@ async def test_a_question_in_roman_urdu_is_searched_in_the_books_language(
     assert (answer["searchedFor"], answer["degraded"]) == (WICK, [])
 
 
-async def test_without_a_key_a_foreign_question_is_searched_by_its_words_and_says_so(
-    served: Served, new_settings: object, database_url: str
+async def test_a_question_that_may_be_in_another_language_is_put_into_the_books(
+    served: Served, claude: ScriptedClaude
 ) -> None:
-    settings = served.settings.model_copy(update={"anthropic_api_key": type(served.settings.anthropic_api_key)("")})
-    fresh = new_settings(database_url=database_url)  # type: ignore[operator]  # a MakeSettings
-    async with serving(fresh.model_copy(update={"anthropic_api_key": settings.anthropic_api_key})) as keyless:
+    claude.script(Say(WICK), End())
+    assert finished(await events(served.url, "Wie oft ist der Docht zu schneiden?"))["searchedFor"] == WICK
+
+
+async def test_without_a_key_a_foreign_question_is_searched_by_its_words_and_says_so(
+    settings: Settings,
+) -> None:
+    async with serving(settings) as keyless:
         answer = finished(await events(keyless.url, "دھند میں ہارن کب بجتا ہے؟"))
     assert answer["degraded"] == ["LANGUAGE"]
     assert answer["searchedFor"] == "دھند میں ہارن کب بجتا ہے؟"
