@@ -88,7 +88,8 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             index = EmbeddedIndex(settings.data_dir / "index" / stores.embedder.fingerprint, stores.embedder.dimensions)
             opened.push_async_callback(index.close)
             await index.open()
-        library = Library(stores.database, index, Site(settings.book_url, settings.translation_url))
+        site = Site(settings.book_url, settings.translation_url)
+        library = Library(stores.database, index, site, stores.embedder.fingerprint)
         retriever = Retriever(library, stores.embedder, index, settings.retrieval_gate)
         claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
         journal, rules = Journal(stores.database), read_rules()

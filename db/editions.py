@@ -1,8 +1,9 @@
 """The book's editions: whole immutable versions, one of which is current."""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,10 @@ READ_TOGETHER = 4000  # vectors, about 6 MB
 PUBLISH_SECONDS = 60.0  # for each table of a book
 
 
+class Overtaken(Exception):
+    """Another edition was published meanwhile than the one that was to be replaced."""
+
+
 @dataclass(frozen=True, slots=True)
 class EditionRow:
     """One version of the book. `model` names the embedding model of its vectors; `settings` are those of its search."""
@@ -23,7 +28,7 @@ class EditionRow:
     title: str
     language: str
     model: str
-    settings: dict[str, float]
+    settings: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ async def current(database: Database) -> int | None:
     return number
 
 
-async def current_settings(database: Database) -> tuple[int, dict[str, float]] | None:
+async def current_settings(database: Database) -> tuple[int, dict[str, Any]] | None:
     """The number of the current edition, and the settings of its search; None before the first."""
     row = await database.fetchrow("SELECT number, settings FROM current_edition JOIN editions USING (number)")
     return (row["number"], orjson.loads(row["settings"])) if row else None
@@ -150,11 +155,18 @@ async def store_vectors(database: Database, *, model: str, vectors: Iterable[tup
 
 
 async def publish(
-    database: Database, *, edition: EditionRow, chapters: Iterable[ChapterRow], passages: Iterable[PassageRow]
+    database: Database,
+    *,
+    edition: EditionRow,
+    chapters: Iterable[ChapterRow],
+    passages: Iterable[PassageRow],
+    instead_of: int | None = None,
 ) -> int:
     """Write a whole edition and make it the current one, in one transaction. Returns its number.
 
-    Two publishers at once are put in a row by the lock on the one row that says what is current; readers are not held.
+    It takes over the settings of the one before, if that has its model and at least one of its passages: numbers that
+    were measured with other vectors or on another book mean nothing here.
+    Raises Overtaken, and stores nothing, where another edition than `instead_of` is current by now.
     """
     async with database.transaction() as connection:
         number = int(
@@ -172,6 +184,12 @@ async def publish(
         )
         await _copy(connection, "chapters", number, chapters)
         await _copy(connection, "passages", number, passages)
+        # Postgres decides the race: who has this lock publishes, and sees all that was published and calibrated before.
+        # It is taken last, so that others wait for two statements and not for a book; readers never do.
+        before: int | None = await connection.fetchval("SELECT number FROM current_edition FOR UPDATE")
+        if instead_of not in (None, before):
+            raise Overtaken(f"Edition {before} was published meanwhile, instead of edition {instead_of}.")
+        await _inherit(connection, number, before)
         await connection.execute(
             """
             INSERT INTO current_edition (number) VALUES ($1)
@@ -180,6 +198,21 @@ async def publish(
             number,
         )
     return number
+
+
+async def _inherit(connection: Connection, edition: int, before: int | None) -> None:
+    await connection.execute(
+        """
+        UPDATE editions SET settings = editions.settings || before.settings FROM editions before
+        WHERE editions.number = $1 AND before.number = $2 AND before.model = editions.model
+          AND before.settings ? 'measured'
+          AND EXISTS (
+              SELECT FROM passages ours JOIN passages theirs USING (id) WHERE ours.edition = $1 AND theirs.edition = $2
+          )
+        """,
+        edition,
+        before,
+    )
 
 
 async def _copy(
@@ -194,11 +227,21 @@ def _column(value: object) -> object:
     return orjson.dumps(value).decode() if isinstance(value, list) else value
 
 
-async def set_settings(database: Database, *, number: int, settings: dict[str, float]) -> None:
-    """Give an edition other settings for its search."""
-    await database.execute(
-        "UPDATE editions SET settings = $2 WHERE number = $1", number, orjson.dumps(settings).decode()
+async def set_settings(database: Database, *, version: str, settings: Mapping[str, object]) -> bool:
+    """Give the current edition these settings, which were measured on it, beside those it has, and to those that will
+    follow it. False if it is not of this version.
+
+    The lock lets a publisher finish first: its edition is then the current one, and not of this version.
+    """
+    tag = await database.execute(
+        """
+        UPDATE editions SET settings = settings || $2 || '{"measured": true}'
+        WHERE number = (SELECT number FROM current_edition FOR UPDATE) AND version = $1
+        """,
+        version,
+        orjson.dumps(settings).decode(),
     )
+    return tag == "UPDATE 1"
 
 
 async def sweep(database: Database) -> None:

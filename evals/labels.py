@@ -2,7 +2,8 @@
 
 A set is a folder with `answerable.jsonl`, `out_of_book.jsonl` and `unanswerable_near.jsonl`, and the book in `docs`
 unless it stands elsewhere. Each line has `id` and `question`; an answerable one also `file` (below the docs),
-`evidence` (the sentence) and `answers`; and `language` where it is not the book's.
+`evidence` (the sentence) and `answers`; and `language` where it is not the book's. `truth.json` may stand beside them:
+what Docusaurus built of the book.
 """
 
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+from evals.anchors import Truth, read_truth
 
 NEARLY_ALL = 0.8  # of the evidence's words, where a passage was cut inside the sentence
 
@@ -40,14 +43,17 @@ class Labels:
     answerable: tuple[Question, ...]
     out_of_book: tuple[Question, ...]
     near_topic: tuple[Question, ...]
+    truth: Truth | None = None
 
 
-def read_labels(folder: Path) -> Labels:
-    """The set in a folder. Raises NoLabels."""
+def read_labels(folder: Path, truth: Path | None = None) -> Labels:
+    """The set in a folder, with its truth table or another one. Raises NoLabels and NoTruth."""
+    table = truth or folder / "truth.json"
     return Labels(
         read_questions(folder / "answerable.jsonl"),
         read_questions(folder / "out_of_book.jsonl"),
         read_questions(folder / "unanswerable_near.jsonl", missing_ok=True),
+        read_truth(table) if truth or table.exists() else None,
     )
 
 

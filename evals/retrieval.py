@@ -1,7 +1,6 @@
 """Scores retrieval and the gate on a labelled set, with the product's own parts and nothing else running."""
 
 import asyncio
-import math
 import statistics
 import tempfile
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,16 +14,14 @@ import numpy as np
 from db.vectors import EmbeddedIndex, Point, VectorIndex
 from evals.labels import Labels, Question, answers
 from services.book import Site
-from services.citations import prove
-from services.claude import Cited
 from services.embedding import Embeds
 from services.library import OpenBook, edition_of, open_book
 from services.manuscript import Manuscript, read, texts
-from services.retrieval import BUDGET, Found, Retrieved, Retriever
-from services.understanding import Understanding
+from services.retrieval import BUDGET, Found, Retrieved, Retriever, Weights
 
 AT_ONCE = 32  # questions
-REFUSED = 0.02  # of the answerable questions may be refused by a calibrated gate
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,15 @@ class Outcome:
     def top(self) -> float:
         """The score that the gate sees."""
         return self.retrieved.top
+
+    @property
+    def accepted(self) -> bool:
+        """What the product decides, by whichever of its gates."""
+        return self.retrieved.answerable
+
+
+Asked = dict[str, list[Outcome]]
+"""What became of the questions, by kind: `answerable`, `out_of_book`, `near_topic`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +79,23 @@ class Desk:
     manuscript: Manuscript
     shelf: Shelf
     retriever: Retriever
-    understanding: Understanding
 
     async def retrieve(self, question: str) -> Retrieved:
-        """What a reader gets without a model that rewords: a foreign question is searched by its words."""
-        understood = await self.understanding.understand(question, [], self.shelf.book.edition.language)
-        return await self.retriever.retrieve(question, words_alone=understood.foreign)
+        """What a reader gets without a model that rewords: a question in another language is searched by its words."""
+        book = self.shelf.book
+        words_alone = self.retriever.misread(question, book)
+        return await self.retriever.retrieve(question, book=book, words_alone=words_alone)
+
+    @property
+    def weights(self) -> Weights:
+        """What is searched with now."""
+        return Weights.of(self.shelf.book.edition.settings)
+
+    @property
+    def gate(self) -> str:
+        """Which gate judges questions in the book's language."""
+        book = self.shelf.book
+        return "words_gate" if self.retriever.words_only(book) else "gate"
 
     def set(self, **settings: float) -> None:
         """Search with these settings from now on."""
@@ -88,7 +105,7 @@ class Desk:
 
 @asynccontextmanager
 async def open_desk(
-    folder: Path, embedder: Embeds, progress: Callable[[str, int, int], None], index: VectorIndex | None = None
+    folder: Path, embedder: Embeds, progress: Progress, index: VectorIndex | None = None
 ) -> AsyncIterator[Desk]:
     """Read, embed and index a docs folder, for as long as the block lasts; `index` takes the embedded one's place."""
     reading = partial(read, folder, "/docs", model=embedder.fingerprint, count=embedder.count_tokens)
@@ -112,17 +129,16 @@ async def open_desk(
                 ]
             )
             shelf = Shelf(book)
-            understanding = Understanding(None, "", one_language=embedder.english_only)
-            yield Desk(manuscript, shelf, Retriever(shelf, embedder, used), understanding)
+            yield Desk(manuscript, shelf, Retriever(shelf, embedder, used))
         finally:
             await used.close()
 
 
-async def ask_all(desk: Desk, labels: Labels, progress: Callable[[str, int, int], None]) -> dict[str, list[Outcome]]:
+async def ask_all(desk: Desk, labels: Labels, progress: Progress) -> Asked:
     """Retrieve for every question of the set."""
     groups = {"answerable": labels.answerable, "out_of_book": labels.out_of_book, "near_topic": labels.near_topic}
     files = {page.id: page.file for page in desk.manuscript.folder.pages}
-    asked: dict[str, list[Outcome]] = {name: [] for name in groups}
+    asked: Asked = {name: [] for name in groups}
     total = sum(map(len, groups.values()))
     for name, questions in groups.items():
         for start in range(0, len(questions), AT_ONCE):
@@ -143,8 +159,8 @@ def judged(question: Question, retrieved: Retrieved, files: dict[str, str]) -> O
     return Outcome(question, retrieved, place, any(map(holds, retrieved.given)))
 
 
-def figures(outcomes: Sequence[Outcome], gate: float) -> Figures:
-    """The shares of these questions, refused by this gate."""
+def figures(outcomes: Sequence[Outcome]) -> Figures:
+    """The shares of these questions."""
     places = [outcome.place for outcome in outcomes]
     return Figures(
         questions=len(outcomes),
@@ -153,13 +169,13 @@ def figures(outcomes: Sequence[Outcome], gate: float) -> Figures:
         recall_at_10=share([place is not None for place in places]),
         mrr_at_10=statistics.fmean([0.0 if place is None else 1 / (place + 1) for place in places] or [0.0]),
         in_budget=share([outcome.in_budget for outcome in outcomes]),
-        refused=1 - accepted(outcomes, gate) if outcomes else 0.0,
+        refused=share([not outcome.accepted for outcome in outcomes]),
     )
 
 
-def accepted(outcomes: Sequence[Outcome], gate: float) -> float:
+def accepted(outcomes: Sequence[Outcome]) -> float:
     """The share that passes the gate."""
-    return share([outcome.top >= gate for outcome in outcomes])
+    return share([outcome.accepted for outcome in outcomes])
 
 
 def share(these: Sequence[bool]) -> float:
@@ -167,26 +183,7 @@ def share(these: Sequence[bool]) -> float:
     return statistics.fmean(these) if these else 0.0
 
 
-def calibrated(outcomes: Sequence[Outcome]) -> float:
-    """The gate that refuses at most REFUSED of these answerable questions."""
-    tops = sorted(outcome.top for outcome in outcomes)
-    return math.floor(tops[int(len(tops) * REFUSED)] * 1000) / 1000 if tops else 0.0
-
-
-def proven_citations(book: OpenBook) -> tuple[int, int]:
-    """Of all units of all passages, how many are proven as quotations, and how many there are."""
-    proven = total = 0
-    content = {chapter.id: chapter.content for chapter in book.edition.chapters}
-    for passage in book.edition.passages.values():
-        for place, unit in enumerate(passage.units):
-            cited = Cited(0, place, place + 1, content[passage.chapter_id][unit.start : unit.end])
-            found = prove(cited, [Found(passage, 1.0)], book.edition, offset=0)
-            total += 1
-            proven += [citation.quote for citation in found] == [cited.text]
-    return proven, total
-
-
-def run_line(outcome: Outcome, files: dict[str, str], gate: float) -> dict[str, object]:
+def run_line(outcome: Outcome, files: dict[str, str]) -> dict[str, object]:
     """A question's line in a run file: enough results to fill the budget."""
     results: list[dict[str, object]] = []
     used = 0
@@ -196,4 +193,4 @@ def run_line(outcome: Outcome, files: dict[str, str], gate: float) -> dict[str, 
         used += found.passage.tokens
         file = Path(files[found.passage.chapter_id]).name
         results.append({"file": file, "text": found.passage.text, "tokens": found.passage.tokens})
-    return {"id": outcome.question.id, "accepted": outcome.top >= gate, "results": results}
+    return {"id": outcome.question.id, "accepted": outcome.accepted, "results": results}

@@ -17,12 +17,15 @@ from services.answer import (
     AnswerNotFound,
     AnswerSource,
     AnswerStatus,
+    Degradation,
+    NearPassage,
     near,
 )
-from services.answer_cache import AnswerCache
+from services.answer_cache import AnswerCache, Kept
 from services.asking import Asked, Asking, Prepared, Refused
 from services.draft import Draft
 from services.journal import Journal
+from services.retrieval import Retrieved
 from services.writer import NEAREST, Verdict, Writer
 
 log = structlog.get_logger()
@@ -132,9 +135,7 @@ class Answers:
         draft = Draft(new_answer(prepared, self._writer.model), asked_at)
         await self._journal.begin(draft.start, draft.log)
         draft.begin()
-        running = Running(
-            draft, prepared, asyncio.create_task(self._writer.write(draft, prepared.retrieved, prepared.kept))
-        )
+        running = Running(draft, prepared, asyncio.create_task(self._writer.write(draft, prepared.made_of)))
         self._running[draft.start.id] = running
         owner = asyncio.create_task(self._own(running))
         self._owners.add(owner)  # the loop holds tasks weakly
@@ -157,10 +158,12 @@ class Answers:
     async def _keep(self, answer: Answer, prepared: Prepared) -> None:
         """Whole answers of the model are kept for who asks next, unless they are about a selection of this reader's."""
         whole = answer.status == AnswerStatus.COMPLETE and answer.source == AnswerSource.MODEL
-        if not whole or answer.degraded or prepared.asked.selection:
+        made_of = prepared.made_of
+        plainer = set(answer.degraded) - {Degradation.LANGUAGE}  # of a book that is searched by words it is always true
+        if not whole or plainer or prepared.asked.selection or isinstance(made_of, Kept):
             return
         try:
-            await self._cache.keep(answer, prepared.retrieved.book.edition)
+            await self._cache.keep(made_of.book.edition, answer, leaned=prepared.understood.leaned)
         except Exception:
             log.exception("an answer was not kept for others", answer=answer.id)
 
@@ -197,14 +200,12 @@ def ended(running: Running) -> Verdict:
 
 
 def new_answer(prepared: Prepared, model: str | None) -> Answer:
-    """An answer that was asked for, with the passages it will be made of; for one to be declined, the nearest."""
-    retrieved = prepared.retrieved
-    shown = tuple(map(near, retrieved.given if retrieved.answerable else retrieved.found[:NEAREST]))
+    """An answer that was asked for, before it is written."""
     return Answer(
         id=str(uuid.uuid4()),
         conversation_id=prepared.conversation_id,
         question=prepared.asked.question,
-        searched_for=prepared.searched_for,
+        searched_for=prepared.understood.searched_for,
         text="",
         status=AnswerStatus.STREAMING,
         decline_reason=None,
@@ -212,11 +213,18 @@ def new_answer(prepared: Prepared, model: str | None) -> Answer:
         model=model,
         degraded=prepared.degraded,
         citations=(),
-        passages=shown,
-        usage=prepared.usage,
+        passages=shown(prepared.made_of),
+        usage=prepared.understood.usage,
         response_time=0.0,
         created_at=datetime.now(UTC),
     )
+
+
+def shown(made_of: Retrieved | Kept) -> tuple[NearPassage, ...]:
+    """The passages that an answer is made of; for one to be declined, the nearest."""
+    if isinstance(made_of, Kept):
+        return made_of.passages
+    return tuple(map(near, made_of.given if made_of.answerable else made_of.found[:NEAREST]))
 
 
 def normal(id: str) -> str:

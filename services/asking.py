@@ -1,26 +1,22 @@
 """What a reader asks, and what has to be known of it before an answer is begun."""
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.answer import ChapterNotFound, Degradation, SelectionNotFound
 from services.answer_cache import AnswerCache, Kept
-from services.book import Chapter, Passage, Span
 from services.journal import Journal
 from services.library import OpenBook
-from services.models import Usage
 from services.passages import CountTokens
 from services.problems import InvalidInput
-from services.retrieval import BUDGET, Found, Retrieved, Retriever, within
-from services.selections import find
+from services.retrieval import Retrieved, Retriever
+from services.selected import Selected, retrieve_led, select
 from services.text import is_text
-from services.understanding import Turn, Understanding, Understood
+from services.understanding import Turn, Understanding, Understood, leans_on
 
 QUESTION_CHARACTERS = 2000
 SELECTION_CHARACTERS = 4000
-SELECTION_TOKENS = 1000  # beside the budget of the passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +38,28 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A question that can be answered, with everything the answer is made of."""
+    """A question that can be answered, with what the answer is made of: passages, or an answer that was kept."""
 
     asked: Asked
     conversation_id: str
-    searched_for: str
-    retrieved: Retrieved
-    kept: Kept | None
-    degraded: tuple[Degradation, ...]
-    usage: Usage
+    understood: Understood
+    made_of: Retrieved | Kept
+
+    @property
+    def answerable(self) -> bool:
+        """False where the book has nothing near enough."""
+        return isinstance(self.made_of, Kept) or self.made_of.answerable
+
+    @property
+    def degraded(self) -> tuple[Degradation, ...]:
+        """Why the answer is plainer than it could be, as far as that is known before it is written."""
+        reasons = {
+            Degradation.LANGUAGE: self.understood.foreign
+            or (isinstance(self.made_of, Retrieved) and self.made_of.words_only),
+            Degradation.PROVIDER: self.understood.failed,
+            Degradation.INDEX: isinstance(self.made_of, Retrieved) and self.made_of.index_away,
+        }
+        return tuple(reason for reason, holds in reasons.items() if holds)
 
 
 Refused = InvalidInput | ChapterNotFound | SelectionNotFound
@@ -81,94 +90,48 @@ class Asking:
         if turns is None:
             return InvalidInput("There is no conversation with this id.", "conversationId")
         book = await self._retriever.book()  # the same from here to the answer's end, whatever is published meanwhile
-        selected = await self._selected(book, asked.selection) if asked.selection else None
+        selection = asked.selection
+        selected = await select(book, selection.chapter_id, selection.text, self._count) if selection else None
         if isinstance(selected, ChapterNotFound | SelectionNotFound):
             return selected
         return await self._find(book, asked, turns, selected)
 
-    async def _selected(self, book: OpenBook, selection: Selection) -> Passage | ChapterNotFound | SelectionNotFound:
-        chapter = book.edition.chapter(selection.chapter_id)
-        if chapter is None:
-            return ChapterNotFound(selection.chapter_id)
-        span = await asyncio.to_thread(find, chapter.content, selection.text)  # up to a second in the largest page
-        passages = [passage for passage in book.edition.passages.values() if passage.chapter_id == chapter.id]
-        passage = span and passage_of(chapter, span, passages, self._count)
-        return passage or SelectionNotFound(selection.chapter_id)
+    async def _find(self, book: OpenBook, asked: Asked, turns: Sequence[Turn], selected: Selected | None) -> Prepared:
+        question, edition = asked.question, book.edition
+        before = [] if selected else turns  # "this" means the selection where there is one
+        leaning = leans_on(question, before)
+        # Before anything else: rewording and, with Cohere, searching cost time and money.
+        if not leaning and not selected and (kept := await self._cache.find(edition, question)):
+            return prepared(asked, Understood(kept.searched_for or question), kept)
+        understood = await self._understanding.understand(question, before, edition.language, leaning=leaning)
+        first = await self._search(book, asked, understood, selected)
+        if first.answerable or understood.leaned or not before:
+            return first
+        # What seemed to stand alone is nowhere in the book: it may mean something in its conversation.
+        again = await self._understanding.understand(question, before, edition.language, leaning=True)
+        if again.searched_for == understood.searched_for:
+            return replace(first, understood=again)
+        return await self._search(book, asked, again)
 
-    async def _find(self, book: OpenBook, asked: Asked, turns: Sequence[Turn], selected: Passage | None) -> Prepared:
-        # "This" means the selection where there is one, and not what was said before it.
-        before = [] if selected else turns
-        understood = await self._understanding.understand(asked.question, before, book.edition.language)
-        kept = None if selected else await self._cache.find(asked.question, understood.searched_for, book.edition)
-        sought = f"{understood.searched_for} {selected.text}" if selected else understood.searched_for
-        retrieved = await self._retriever.retrieve(sought, book=book, words_alone=understood.foreign)
+    async def _search(
+        self, book: OpenBook, asked: Asked, understood: Understood, selected: Selected | None = None
+    ) -> Prepared:
+        sought = understood.searched_for
+        if understood.leaned and (kept := await self._cache.find(book.edition, asked.question, sought)):
+            return prepared(asked, understood, kept)
         if selected:
-            retrieved = led_by(retrieved, selected)
-        return Prepared(
-            asked=asked,
-            conversation_id=asked.conversation_id.lower() if asked.conversation_id else str(uuid.uuid4()),
-            searched_for=understood.searched_for,
-            retrieved=retrieved,
-            kept=kept,
-            degraded=degraded(understood, index_away=retrieved.index_away and not kept),
-            usage=understood.usage,
+            led = await retrieve_led(self._retriever, book, sought, selected, words_alone=understood.foreign)
+            return prepared(asked, understood, led)
+        retrieved = await self._retriever.retrieve(
+            sought, book=book, words_alone=understood.foreign, also=asked.question
         )
+        return prepared(asked, understood, retrieved)
 
 
-def degraded(understood: Understood, *, index_away: bool) -> tuple[Degradation, ...]:
-    """Why the answer is plainer than it could be, as far as that is known before it is written."""
-    reasons = {
-        Degradation.LANGUAGE: understood.foreign,
-        Degradation.PROVIDER: understood.failed,
-        Degradation.INDEX: index_away,
-    }
-    return tuple(reason for reason, holds in reasons.items() if holds)
-
-
-def passage_of(chapter: Chapter, span: Span, passages: Sequence[Passage], count: CountTokens) -> Passage | None:
-    """What a selection touches, in whole sentences, as a passage of its own; None where it touches none of them."""
-    touched = [
-        (passage, unit)
-        for passage in passages
-        for unit in passage.units
-        if unit.start < span.end and span.start < unit.end
-    ]
-    units: list[Span] = []
-    tokens = 0
-    if not touched:
-        return None
-    one_section = {unit for passage, unit in touched if passage.url == touched[0][0].url}  # a citation has one address
-    for unit in sorted(one_section, key=lambda unit: unit.start):
-        size = count(chapter.content[unit.start : unit.end])
-        if units and tokens + size > SELECTION_TOKENS:
-            break
-        units.append(unit)
-        tokens += size
-    return replace(
-        touched[0][0],
-        id=uuid.uuid4(),
-        text=chapter.content[units[0].start : units[-1].end],
-        units=tuple(units),
-        tokens=tokens,
-    )
-
-
-def led_by(retrieved: Retrieved, selected: Passage) -> Retrieved:
-    """The selection first, then the passages that do not lie within it. It is in the book, so there is an answer."""
-    first = Found(selected, 1.0)
-    inside = set(selected.units)
-    others = [
-        found
-        for found in retrieved.found
-        if found.passage.chapter_id != selected.chapter_id or not inside.issuperset(found.passage.units)
-    ]
-    return replace(
-        retrieved,
-        found=(first, *others),
-        given=(first, *within(others, BUDGET)),
-        answerable=True,
-        quotable=True,
-    )
+def prepared(asked: Asked, understood: Understood, made_of: Retrieved | Kept) -> Prepared:
+    """A question in its conversation, or in a new one."""
+    conversation_id = asked.conversation_id.lower() if asked.conversation_id else str(uuid.uuid4())
+    return Prepared(asked, conversation_id, understood, made_of)
 
 
 def invalid(asked: Asked) -> InvalidInput | None:

@@ -15,8 +15,6 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
-from services.model_source import PACKAGED
-
 Vectors = npt.NDArray[np.float32]
 
 MOST_TEXTS = 32
@@ -25,6 +23,7 @@ MOST_TEXTS = 32
 # and a question waits for one run of passages at most, about 35 ms.
 RUN_TOKENS = 256
 PASSAGE_CHARACTERS = 1000  # about RUN_TOKENS in English
+MULTILINGUAL = ("multilingual", "bge-m3", "labse")  # in the names of models that read many languages
 
 
 class EmbedderClosed(Exception):
@@ -128,6 +127,15 @@ def token_counter(directory: Path) -> Callable[[str], int]:
     return lambda text: len(tokenize(tokenizer, text).ids)
 
 
+def english_only(name: str) -> bool:
+    """Whether a model of this name, or in a folder of this name, is taken to read English only.
+
+    It is, unless the name says otherwise by one of MULTILINGUAL: most embedding models are English, and a question
+    that is put into English for a model that need not have it is found all the same; the reverse is not true.
+    """
+    return not any(marker in name.lower() for marker in MULTILINGUAL)
+
+
 def open_session(file: Path) -> onnxruntime.InferenceSession:
     """A session that computes in the calling thread, so that the number of threads is the caller's choice."""
     options = onnxruntime.SessionOptions()
@@ -179,7 +187,7 @@ class Embedder:
         """
         self.name = model.name
         self.fingerprint = model.fingerprint
-        self.english_only = model.name == PACKAGED
+        self.english_only = english_only(model.name)
         self.dimensions = model.dimensions
         self.max_tokens = model.max_tokens
         self._model = model

@@ -2,21 +2,24 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import db.editions
-from db.editions import ChapterRow, EditionRow, PassageRow
+from db.editions import ChapterRow, EditionRow, Overtaken, PassageRow
 from db.postgres import Database
 from db.vectors import VectorIndex
 from services.docusaurus import Problem
 from services.embedding import Embeds
 from services.library import points
 from services.manuscript import Manuscript, read, texts, version
+from services.retrieval import Weights
 
-STORED_TOGETHER = 64  # vectors: what an interrupted ingest has embedded and stored is not embedded again
+# Vectors: what an interrupted ingest has embedded and stored is not embedded again. As many as Cohere takes at once.
+STORED_TOGETHER = 96
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -62,50 +65,51 @@ class Ingestion:
         old = await db.editions.passage_ids(self._database, number=number) if number else set()
         published = before is None or before.version != manuscript.edition.version
         if published:
-            await self._publish(manuscript.edition, manuscript.chapters, manuscript.passages, before, progress)
+            await self._publish(manuscript.edition, manuscript.chapters, manuscript.passages, progress)
         return summary(manuscript, old, published)
 
     async def adopt(self, progress: Progress) -> bool:
         """Embed the current edition again, if it was embedded by another model. False if there is no edition."""
-        number = await db.editions.current(self._database)
-        before = await db.editions.edition(self._database, number=number) if number else None
-        if not number or not before:
-            return False
-        if before.model != self._embedder.fingerprint:
-            chapters = await db.editions.chapters(self._database, number=number)
-            passages = await db.editions.passages(self._database, number=number)
-            model = self._embedder.fingerprint
-            edition = replace(before, model=model, version=version(model, chapters, passages), settings={})
-            await self._publish(edition, chapters, passages, before, progress)
-        return True
+        while number := await db.editions.current(self._database):
+            before = await db.editions.edition(self._database, number=number)
+            if before and before.model == self._embedder.fingerprint:
+                return True
+            if before:
+                with suppress(Overtaken):  # what was published meanwhile says more than what we read: take that one
+                    await self._adopt(number, before, progress)
+        return False
 
-    async def set_gate(self, of_version: str, settings: dict[str, float]) -> None:
+    async def set_gate(self, of_version: str, settings: Mapping[str, object]) -> None:
         """Set the gate of the current edition. Raises OtherBook if that is not of this version."""
-        number = await db.editions.current(self._database)
-        edition = await db.editions.edition(self._database, number=number) if number else None
-        if not number or not edition or edition.version != of_version:
+        if not await db.editions.set_settings(self._database, version=of_version, settings=settings):
             raise OtherBook(
                 "The gate was measured on another version of the book than is served: ingest that one first."
             )
-        await db.editions.set_settings(self._database, number=number, settings={**edition.settings, **settings})
+
+    async def _adopt(self, number: int, before: EditionRow, progress: Progress) -> None:
+        chapters = await db.editions.chapters(self._database, number=number)
+        passages = await db.editions.passages(self._database, number=number)
+        model = self._embedder.fingerprint
+        edition = replace(before, model=model, version=version(model, chapters, passages), settings={})
+        await self._publish(edition, chapters, passages, progress, instead_of=number)
 
     async def _publish(
         self,
         edition: EditionRow,
         chapters: list[ChapterRow],
         passages: list[PassageRow],
-        before: EditionRow | None,
         progress: Progress,
+        *,
+        instead_of: int | None = None,
     ) -> None:
         """Everything that is slow or may fail comes before the one transaction that readers see."""
         await self._embed(edition.model, texts(chapters, passages), progress)
         if self._shared_index:
             missing = {passage.id for passage in passages} - await self._shared_index.ids()
             await self._shared_index.upsert(await points(self._database, edition.model, passages, missing))
-        # The next version of a book is searched as this one was, unless its vectors come from another model.
-        settings = before.settings if before and before.model == edition.model else {}
+        named = replace(edition, settings=Weights().stored())
         await db.editions.publish(
-            self._database, edition=replace(edition, settings=settings), chapters=chapters, passages=passages
+            self._database, edition=named, chapters=chapters, passages=passages, instead_of=instead_of
         )
         await self._sweep()
 

@@ -1,8 +1,11 @@
-"""The language of a question, from its letters and, for Latin letters, from its commonest words."""
+"""The language of a question, from its letters and, for Latin letters, from its commonest words; and without those."""
 
 import re
 import unicodedata
 from collections import Counter
+from functools import cache
+
+from services.words import WORD, compared
 
 _RUN = re.compile(r"[^\W\d_]+")
 _MARKS = re.compile("[\u064b-\u065f\u0670\u0640]")  # Arabic vowel signs, which would cut a word
@@ -36,6 +39,20 @@ _ARABIC_ONLY = frozenset("ةىأإي")  # asked last, as some Urdu keyboards hav
 _URDU_WORDS = listed("کیا كيا کا کو کب کون کس اور نے جو تو تھا تھی")
 _PERSIAN_WORDS = listed("است چیست چگونه چطور کدام می های را این برای شود کند کنید")
 _NOT_RUSSIAN = frozenset("іїєґўћђљњџјѕѓќ")
+
+# Function words that say nothing of what a question is about, beyond those that tell Urdu from other languages.
+_URDU_FUNCTION_WORDS = listed(
+    """
+    میں ہے ہیں ہوں ہو سے پر تک کی کے کو نے نہ نہیں مت بھی ہی تو پھر اگر مگر لیکن بلکہ یا یہ وہ اس ان اسے انہیں
+    جس جن جسے کس کن کسے کسی کوئی کچھ سب ہر جب تب اب ابھی کبھی جہاں وہاں یہاں کہاں کیوں کیسے کیسا کیسی کتنا
+    کتنی کتنے کونسا کونسی کونسے سا سی والا والی والے ہوا ہوئی ہوئے ہوتا ہوتی ہوتے ہونا ہونی ہونے ہوگا ہوگی گے
+    گا گی تھے تھیں کر کرنا کرنی کرنے کرتا کرتی کرتے کریں کرو کرے کیجیے گئی گیا گئے جا جانا جاتا جاتی جاتے جائے
+    جائیں رہا رہی رہے رہتا رہتی رہتے دے دیا دی دیں دیتا دیتی دیتے لے لیا لی لیے لیں لینا لینی لینے لیتا لیتی
+    لیتے سکتا سکتی سکتے سکیں چاہیے میرا میری میرے مجھے ہم ہمارا ہماری ہمارے ہمیں آپ آپکا تم تمہارا اپنا اپنی
+    اپنے اسکا اسکی اسکے انکا انکی انکے ایک بتائیں بتائیے بتاؤ بتا سمجھائیں سمجھائیے وضاحت مطلب کہتے کہا کہ
+    جبکہ چونکہ اور بہت صرف بارے طرح ذریعے درمیان بغیر مراد
+    """
+)
 
 # Roman Urdu has no spelling of its own: these are the ways in which students write its commonest words. Those that are
 # also English words, names, or terms of a technical book (Ki, KE, MATLAB) count half, and are left out if too common.
@@ -84,6 +101,29 @@ _ELSEWHERE = listed(
     sono sont um uma und une van ve warum wie yang zijn é
     """
 )
+
+
+def foreign(question: str, book_language: str) -> bool:
+    """Whether a question is in another language than the book. A doubtful one may be in the book's after all."""
+    language = detect(question)
+    return language is not None and language != book_language
+
+
+def telling(question: str) -> str:
+    """The words of a question that say what it is about: all but the function words of its language.
+
+    Where nothing but words is compared, میں or "is" would find a passage in any book.
+    """
+    left_out = _function_words(urdu=(detect(question) or "").startswith("ur"))
+    found = WORD.findall(unicodedata.normalize("NFKC", question))
+    return " ".join(word for word in found if compared(word) not in left_out)
+
+
+@cache
+def _function_words(*, urdu: bool) -> frozenset[str]:
+    """As words are compared; English ones also in Urdu questions, which mix both."""
+    left_out = _ENGLISH | (_URDU | _SHARED | _URDU_WORDS | _URDU_FUNCTION_WORDS if urdu else frozenset())
+    return frozenset(map(compared, left_out))
 
 
 def detect(text: str) -> str | None:

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 class NoBook(Exception):
-    """Nothing was ingested into this database yet."""
+    """No edition in this database can be served: there is none, or its vectors are another model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,14 @@ class Library:
     Postgres is asked when a reader asks, not on a timer, so that a database that sleeps when idle may sleep.
     """
 
-    def __init__(self, database: Database, index: VectorIndex, site: Site) -> None:
+    def __init__(self, database: Database, index: VectorIndex, site: Site, model: str) -> None:
+        """`model` is the fingerprint of the embedder that questions are put to: no other's editions are opened."""
         self._database = database
         self._index = index
         self._site = site
+        self._model = model
         self._open: OpenBook | None = None
+        self._passed_over: int | None = None
         self._checked = -FRESH_SECONDS
         self._opening = asyncio.Lock()
 
@@ -96,6 +99,9 @@ class Library:
         row = await db.editions.edition(self._database, number=number)
         if row is None:  # swept between the two reads: a newer one is there at the next look
             return
+        if row.model != self._model:
+            self._pass_over(number)
+            return
         chapters = await db.editions.chapters(self._database, number=number)
         passages = await db.editions.passages(self._database, number=number)
         edition = await asyncio.to_thread(edition_of, number, row, chapters, passages, self._site)
@@ -104,6 +110,18 @@ class Library:
         self._open = opened
         log.info("edition opened", number=number, chapters=len(edition.chapters), passages=len(edition.passages))
         await self._index.delete((await self._index.ids()) - opened.places.keys())
+
+    def _pass_over(self, number: int) -> None:
+        """Leave an edition to processes with its model, as while a deploy changes it: vectors of two models say
+        nothing of each other, and may differ in size. The edition in memory goes on being served."""
+        if not self._open:
+            raise NoBook(
+                "The book was embedded by another model than this process uses: start the server again, or run"
+                " `footnote ingest PATH`, with the COHERE_API_KEY, COHERE_MODEL and EMBEDDING_MODEL of this process."
+            )
+        if self._passed_over != number:
+            log.warning("newer edition is another model's", number=number, serving=self._open.edition.number)
+        self._passed_over = number
 
     async def _fill(self, opened: OpenBook, rows: list[PassageRow]) -> None:
         """Add the vectors that the index lacks. What it has too many of is dropped after the switch, not before:

@@ -33,5 +33,7 @@ class Reading:
 
     async def search(self, query: str, first: int) -> list[NearPassage]:
         """The passages nearest to the query, best first."""
-        retrieved = await self._retriever.retrieve(query)
+        book = await self._retriever.book()
+        words_alone = self._retriever.misread(query, book)
+        retrieved = await self._retriever.retrieve(query, book=book, words_alone=words_alone)
         return [near(found) for found in retrieved.found[:first]]

@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from services.claude import Claude, ClaudeFailed
-from services.languages import detect
+from services.languages import detect, listed
 from services.models import Usage
 
 LONGEST = 500  # characters of a question to search with
@@ -17,19 +17,34 @@ TURNS = 3  # of a conversation that are looked back on
 REMEMBERED = 600  # characters of each answer among them
 SHORT = 4  # words: a question of no more leans on the one before it
 NAMES = {"en": "English", "ur": "Urdu", "ur-Latn": "Roman Urdu"}
-# Words that point at what was said before, in English and Urdu; and in Roman Urdu, where "is" and "us" are such words.
-POINTING = re.compile(
-    r"\b(it|its|this|that|these|those|they|them|their|he|she|him|her|one|ones|former|latter|above|previous|same|such"
-    r"|first|second|third|last|other|others|another|else|more|instead|again"
-    r")\b"
-    r"|^\W*(and|or|but|so|then|why|how so|what about|how about)\b"
-    r"|\b(اس|ان|یہ|وہ|اسے|انہیں|اور|پھر|دوسرا|دوسری|پہلا|پہلی|تیسرا|مزید|کیوں)\b",
-    re.IGNORECASE,
+OPENING = re.compile(r"\W*(and|or|but|so|then|why|how so|what about|how about)\b", re.IGNORECASE)
+WORD = re.compile(r"\w+")
+VOWELS = re.compile("[\u064b-\u0652\u0670]")  # marks that Urdu may leave out, and that would cut a word
+# Words that point at what was said before. What they miss shows when the question finds nothing as it was put.
+POINTING = listed(
+    """
+    above again also another both earlier either else former he her hers him his instead it its itself last latter more
+    neither next one ones other others previous rest same she such that their theirs them themselves these they this
+    those first second third
+    آخری اس اسکا اسکو اسکی اسکے اسی اسے اگلا اگلی اگلے ان انکا انکو انکی انکے انہوں انہی انہیں انھوں انھیں اور ایسا
+    ایسی ایسے باقی تیسرا تیسری تیسرے دوسرا دوسری دوسرے دونوں مزید وہ وہی ویسا ویسی ویسے پچھلا پچھلی پچھلے پھر پہلا پہلی
+    پہلے کیوں یہ یہی
+    """
 )
-POINTING_IN_ROMAN = re.compile(
-    r"\b(is|us|in|un|inka|unka|iska|uska|isko|usko|iski|uski|ye|yeh|wo|woh|dusra|doosra|pehla|aur|phir|lekin)\b",
-    re.IGNORECASE,
-)
+# Roman Urdu has words of its own among them that are English for something else: "is", "us", "in", "un".
+POINTING_IN_ROMAN = listed(
+    """
+    agla agle agli aisa aise aisi aur baaki baqi dono donon doosra doosre doosri dosra dosre dosri dusra dusre dusri fir
+    inhe inhein inhen inhi inho inhon isay ise isi issay isse lekin magar mazeed mazid pehla pehle pehli phir pichla
+    pichle pichli teesra teesre teesri tisra tisre tisri unhe unhein unhen unhi unho unhon usay usi ussay usse vo voh
+    wahi waisa waise waisi wo woh wohi yahi ye yeh yehi
+    first it last next other previous second that these third this those
+    """
+) | {
+    f"{pronoun}{ending}"
+    for pronoun in ("is", "us", "in", "un")
+    for ending in ("", "ka", "kay", "ke", "ki", "ko", "ky", "liye", "me", "mei", "mein", "ne", "par", "pe", "se", "sy")
+}
 log = structlog.get_logger()
 
 
@@ -43,10 +58,12 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """`searched_for` is what to look for. `foreign` tells that it could not be put into the book's language, `failed`
-    that the model was asked for another wording and had none."""
+    """`searched_for` is what to look for. `leaned` tells that the model was asked for another wording with the
+    conversation before it, `failed` that it was asked and had none, `foreign` that the question could not be put into
+    the book's language."""
 
     searched_for: str
+    leaned: bool = False
     foreign: bool = False
     failed: bool = False
     usage: Usage = field(default_factory=Usage)
@@ -61,31 +78,39 @@ class Understanding:
         self._rules = rules
         self._one_language = one_language
 
-    async def understand(self, question: str, turns: Sequence[Turn], book_language: str) -> Understood:
-        """The question as it is to be searched. Without a model, or where that fails, it is searched as it was put."""
+    async def understand(
+        self, question: str, turns: Sequence[Turn], book_language: str, *, leaning: bool = False
+    ) -> Understood:
+        """The question as it is to be searched; `leaning` tells that it needs the conversation to be understood.
+
+        Without a model, or where that fails, it is searched as it was put.
+        """
         language = detect(question)
         other = self._one_language and language != book_language
         foreign = other and language is not None  # a doubtful one may be in the book's language after all
-        if not other and not leans_on(question, turns):
-            return Understood(question)
-        if not self._claude:
-            return Understood(question, foreign)
+        if not self._claude or not (other or leaning):
+            return Understood(question, foreign=foreign)
+        leaned = bool(turns)
         rules = self._rules.format(language=NAMES.get(book_language, book_language))
         try:
             said, usage = await self._claude.reword(rules, material(question, turns))
         except ClaudeFailed as failure:
             log.warning("a question was searched as it was put", reason=str(failure))
-            return Understood(question, foreign, failed=True, usage=failure.usage)
+            return Understood(question, leaned, foreign, failed=True, usage=failure.usage)
         reworded = " ".join(said.split())[:LONGEST]
         if not reworded:
-            return Understood(question, foreign, failed=True, usage=usage)
-        return Understood(reworded, usage=usage)
+            return Understood(question, leaned, foreign, failed=True, usage=usage)
+        return Understood(reworded, leaned, usage=usage)
 
 
 def leans_on(question: str, turns: Sequence[Turn]) -> bool:
-    """True for a question that may need the conversation to be understood: short, or with words that point back."""
-    pattern = POINTING_IN_ROMAN if detect(question) == "ur-Latn" else POINTING
-    return bool(turns) and (len(question.split()) <= SHORT or pattern.search(question) is not None)
+    """True for a question whose words need the conversation to be understood: few, or some that point back."""
+    if not turns:
+        return False
+    if len(question.split()) <= SHORT or OPENING.match(question):
+        return True
+    pointing = POINTING_IN_ROMAN if detect(question) == "ur-Latn" else POINTING
+    return not pointing.isdisjoint(WORD.findall(VOWELS.sub("", question).casefold()))
 
 
 def material(question: str, turns: Sequence[Turn]) -> str:

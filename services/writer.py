@@ -1,6 +1,8 @@
 """Who writes an answer: Claude over the passages, or nobody, and then the passages speak for themselves."""
 
 import importlib.resources
+import json
+import re
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,6 +20,7 @@ from services.retrieval import Retrieved
 from services.safe_output import SafeOutput
 
 NEAREST = 5  # passages shown with an answer that the book does not have
+APOSTROPHE = r"(?<=\w)['’‘ʼ′＇](?=\w)"
 log = structlog.get_logger()
 
 
@@ -39,10 +42,13 @@ class Writer:
         self._allowed = allowed
         self.model = claude.model if claude else None
 
-    async def write(self, draft: Draft, retrieved: Retrieved, kept: Kept | None = None) -> Verdict:
+    async def write(self, draft: Draft, made_of: Retrieved | Kept) -> Verdict:
         """Write the answer to its end; one that was kept is told again."""
-        if kept:
-            return repeat(draft, kept)
+        if isinstance(made_of, Kept):
+            return repeat(draft, made_of)
+        return await self._write(draft, made_of)
+
+    async def _write(self, draft: Draft, retrieved: Retrieved) -> Verdict:
         if not retrieved.answerable:
             return decline(draft)
         if self._claude:
@@ -54,7 +60,7 @@ class Writer:
                     return Verdict(AnswerStatus.INTERRUPTED)
                 if Degradation.PROVIDER not in draft.degraded:
                     draft.degraded.append(Degradation.PROVIDER)
-        return self._quote(draft, retrieved) if retrieved.quotable else decline(draft)
+        return self._quote(draft, retrieved) if retrieved.quotable or retrieved.leading else decline(draft)
 
     async def _ask_claude(self, claude: Claude, draft: Draft, retrieved: Retrieved) -> Verdict:
         call, safe = claude.call(), SafeOutput(self._allowed)
@@ -89,8 +95,10 @@ class Writer:
 def judge(draft: Draft, reason: str | None, closing: str) -> Verdict:
     """How an answer of the model ended, by its stop reason and by what was proven.
 
-    Text flows before its proof, so an answer that proves nothing is taken back in words as well as in status.
-    `closing` ends what would make those words code.
+    An answer that begins with the sentence that declines is a decline, whatever follows it, quotations of something
+    near included; one that ends with it is a decline where nothing is proven, and else the book's answer to a part of
+    the question. Text flows before its proof, so an answer that proves nothing is taken back in words as well as in
+    status. `closing` ends what would make those words code.
     """
     taken_back = f"{closing}\n\n{DECLINE}" if draft.text else DECLINE
     if reason == "refusal":
@@ -98,17 +106,24 @@ def judge(draft: Draft, reason: str | None, closing: str) -> Verdict:
         return Verdict(AnswerStatus.DECLINED, DeclineReason.REFUSED)
     if reason not in ("end_turn", "stop_sequence"):
         return Verdict(AnswerStatus.INTERRUPTED)
+    said, declining = words_alone(draft.text), words_alone(DECLINE)
+    if said.startswith(declining) or (not draft.citations and said.endswith(declining)):
+        return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
     if draft.citations:
         return Verdict(AnswerStatus.COMPLETE)
-    if draft.text.strip() == DECLINE:
-        return Verdict(AnswerStatus.DECLINED, DeclineReason.NOT_IN_BOOK)
     draft.say(taken_back)
     return Verdict(AnswerStatus.DECLINED, DeclineReason.UNVERIFIED)
 
 
+def words_alone(text: str) -> str:
+    """A text without case, punctuation and markers, each word with a blank at both ends."""
+    words = re.findall(r"[^\W_]+", re.sub(APOSTROPHE, "", text.casefold()))
+    return f" {' '.join(words)} "
+
+
 def repeat(draft: Draft, kept: Kept) -> Verdict:
     """Tell a kept answer again, its citations each in their place."""
-    draft.source, draft.model = AnswerSource.CACHE, kept.answer.model
+    draft.source, draft.model = AnswerSource.CACHE, kept.model
     text = kept.text.encode("utf-16-le")
     for offset, citations in groupby(kept.citations, key=lambda citation: citation.offset):
         draft.say(text[2 * draft.offset : 2 * offset].decode("utf-16-le"))
@@ -130,12 +145,18 @@ def meant(answer: Answer) -> str:
     return f"{answer.question}\n\n(In other words: {answer.searched_for})"
 
 
+def pointed_at(retrieved: Retrieved) -> str:
+    """Which words the reader selected, and where they are: as a JSON string, which no quotation mark in them ends."""
+    where = "search result" if retrieved.leading == 1 else f"{retrieved.leading} search results"
+    return f"(The reader selected, in the first {where}: {json.dumps(retrieved.selection, ensure_ascii=False)})"
+
+
 def prompt(rules: str, question: str, retrieved: Retrieved) -> Prompt:
-    """What Claude is told: the rules, the passages as data, the question."""
+    """What Claude is told: the rules, the passages as data, the question with what the reader selected."""
     edition = retrieved.book.edition
     return Prompt(
         system=rules.format(decline=DECLINE),
-        question=question,
+        question=f"{question}\n\n{pointed_at(retrieved)}" if retrieved.selection else question,
         sources=tuple(
             Source(found.passage.title, found.passage.url, tuple(sent_units(found, edition)))
             for found in retrieved.given

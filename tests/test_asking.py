@@ -87,6 +87,35 @@ async def test_what_claude_declines_is_declined_and_its_tokens_are_counted(
     assert answer["usage"]["inputTokens"] > 0
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        DECLINE.replace("'", "’"),
+        DECLINE.rstrip("."),
+        f"**{DECLINE.upper()}**",
+        f"{DECLINE} It only tells how the wick is trimmed.",
+        f"I looked for it. {DECLINE}",
+    ],
+)
+async def test_a_decline_in_other_letters_or_with_more_words_is_one_and_is_not_repeated(
+    served: Served, claude: ScriptedClaude, said: str
+) -> None:
+    claude.script(Say(said), End())
+    answer = (await events(served.url, WICK))[-1]["answer"]
+    assert (answer["status"], answer["declineReason"], answer["text"]) == ("DECLINED", "NOT_IN_BOOK", said)
+
+
+async def test_a_decline_that_cites_is_no_answer(served: Served, claude: ScriptedClaude) -> None:
+    claude.script(Say(DECLINE, (Cite(0, 0, 1),)), End())
+    answer = (await events(served.url, WICK))[-1]["answer"]
+    assert (answer["status"], answer["declineReason"]) == ("DECLINED", "NOT_IN_BOOK")
+
+
+async def test_a_proven_answer_may_end_with_what_the_book_does_not_say(served: Served, claude: ScriptedClaude) -> None:
+    claude.script(Say("Every four hours. ", (Cite(0, 0, 1),)), Say(DECLINE), End())
+    assert (await events(served.url, WICK))[-1]["answer"]["status"] == "COMPLETE"
+
+
 async def test_an_answer_that_proves_nothing_is_taken_back(served: Served, claude: ScriptedClaude) -> None:
     claude.script(Say("Every nine hours."), End())
     told = await events(served.url, WICK)

@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
+from bootstrap import open_house
 from services.cohere import CohereEmbedder
+from services.library import NoBook
 from tests.client import events
 from tests.cohere import KEY, ScriptedCohere
 from tests.conftest import MakeSettings
@@ -59,3 +62,35 @@ async def test_a_server_whose_model_changed_embeds_the_book_that_is_there(
     assert after.passages.keys() == before.passages.keys()
     assert after.model != before.model
     assert "tin box" in found[0].text
+
+
+async def test_a_book_that_another_model_embedded_is_not_opened_and_it_is_said_what_to_do(
+    new_settings: MakeSettings, database_url: str, cohere: ScriptedCohere
+) -> None:
+    ours = new_settings(database_url=database_url)
+    theirs = ours.model_copy(update={"cohere_api_key": SecretStr(KEY), "cohere_base_url": cohere.url})
+    async with open_house(theirs) as house:
+        await house.stores.ingestion.ingest(theirs.book_path, lambda *_: None)
+    async with open_house(ours) as house:
+        with pytest.raises(NoBook, match=r"footnote ingest PATH.*EMBEDDING_MODEL"):
+            await house.services.reading.book()
+
+
+@pytest.mark.parametrize("dimensions", [64, 384])
+async def test_a_server_keeps_its_edition_while_a_deploy_changes_the_model(
+    new_settings: MakeSettings, database_url: str, cohere: ScriptedCohere, dimensions: int
+) -> None:
+    cohere.dimensions = dimensions
+    ours = new_settings(database_url=database_url)
+    theirs = ours.model_copy(update={"cohere_api_key": SecretStr(KEY), "cohere_base_url": cohere.url})
+    async with open_house(ours) as old, open_house(theirs) as new:
+        await old.stores.ingestion.ingest(ours.book_path, lambda *_: None)
+        before = await old.services.reading.book()
+        assert await new.stores.ingestion.adopt(lambda *_: None)
+        with capture_logs() as logged:
+            for _ in range(2):
+                old.library.look_again()
+                assert await old.services.reading.book() is before
+        assert "tin box" in (await old.services.reading.search("spare wicks", 1))[0].text
+        assert (await new.services.reading.book()).model == new.stores.embedder.fingerprint != before.model
+    assert [entry["event"] for entry in logged] == ["newer edition is another model's"]

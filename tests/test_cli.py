@@ -2,10 +2,12 @@
 
 import shutil
 import signal
+import socket
 from pathlib import Path
 
 import pytest
 
+from cli.serving import listening
 from tests.client import ask, events
 from tests.conftest import LIGHTHOUSE, MakeSettings
 from tests.processes import ROOT, footnote, server
@@ -53,6 +55,13 @@ async def test_a_second_server_on_the_same_data_is_told_so(data_dir: Path) -> No
         ended = await footnote("serve", DATA_DIR=data_dir, PORT=0)
     assert ended.code == 1
     assert "DATA_DIR" in ended.told
+
+
+async def test_small_messages_are_sent_at_once(new_settings: MakeSettings) -> None:
+    with listening(new_settings(port=0)) as taken, socket.create_connection(taken.getsockname()):
+        accepted, _ = taken.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 async def test_ingesting_an_empty_folder_is_refused(data_dir: Path, tmp_path: Path) -> None:

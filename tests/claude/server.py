@@ -43,6 +43,7 @@ class ScriptedClaude:
 
     async def __aenter__(self) -> Self:
         listening = socket.create_server(("127.0.0.1", 0))
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as asyncio does for sockets of its own
         self.url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         self._server.config.load()
         self._server.lifespan = self._server.config.lifespan_class(self._server.config)

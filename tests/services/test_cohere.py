@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.cohere import INGEST, QUESTION, CohereEmbedder
+from services.cohere import INGEST, QUESTION, TEXTS, CohereEmbedder
 from services.cohere_api import CohereMissing, CohereRefused, Patience
 from services.embedding import Embedder, EmbedderClosed, EmbedderUnavailable, Embeds, token_counter
+from services.ingestion import STORED_TOGETHER
 from services.model_export import prepared_model
 from tests.cohere import KEY, Embeddings, Refuse, ScriptedCohere, Stall
 
@@ -141,13 +142,11 @@ async def test_vectors_of_another_size_than_at_the_start_are_refused(
         await embedder.embed_one("question")
 
 
-async def test_a_batch_that_fails_ends_the_ingest_and_what_it_has_under_way(
-    cohere: ScriptedCohere, embedder: CohereEmbedder
-) -> None:
-    cohere.script(Refuse(401), Stall(), Stall(), Stall())
+async def test_a_batch_that_fails_ends_the_ingest(cohere: ScriptedCohere, embedder: CohereEmbedder) -> None:
+    cohere.script(Refuse(401))
     with pytest.raises(CohereRefused):
-        await asyncio.wait_for(embedder.embed_many(PASSAGES), timeout=1)
-    assert len(cohere.calls) == 4
+        await embedder.embed_many(PASSAGES)
+    assert len(cohere.calls) == 1
 
 
 async def test_a_closed_embedder_refuses(cohere: ScriptedCohere, embedder: CohereEmbedder) -> None:
@@ -199,14 +198,17 @@ async def test_many_passages_go_in_full_batches_and_come_back_in_order(
 ) -> None:
     vectors = await embedder.embed_many(PASSAGES)
     raw = np.array(cohere.vectors(PASSAGES, "search_document"))
-    assert sorted(len(call["texts"]) for call in cohere.calls) == [20, 96, 96, 96, 96, 96]
+    assert [len(call["texts"]) for call in cohere.calls] == [96, 96, 96, 96, 96, 20]
     assert np.allclose(vectors, raw / np.linalg.norm(raw, axis=1, keepdims=True), atol=1e-6)
 
 
-async def test_an_ingest_has_four_requests_under_way_at_most(cohere: ScriptedCohere, embedder: CohereEmbedder) -> None:
-    cohere.seconds = 0.05
+async def test_an_ingest_has_one_request_under_way(cohere: ScriptedCohere, embedder: CohereEmbedder) -> None:
     await embedder.embed_many(PASSAGES)
-    assert cohere.most_at_once == 4
+    assert cohere.most_at_once == 1
+
+
+def test_an_ingest_hands_over_what_one_request_may_carry() -> None:
+    assert STORED_TOGETHER == TEXTS
 
 
 async def test_progress_counts_up_to_all_passages(cohere: ScriptedCohere, embedder: CohereEmbedder) -> None:
@@ -249,6 +251,21 @@ async def test_vectors_of_two_models_or_sizes_have_two_fingerprints(
     assert len({embedder.fingerprint, other_model.fingerprint, other_size.fingerprint}) == 3
     await other_model.close()
     await other_size.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "english"),
+    [
+        ("embed-v4.0", False),
+        ("embed-multilingual-light-v3.0", False),
+        ("embed-english-v3.0", True),
+        ("embed-english-light-v3.0", True),
+    ],
+)
+async def test_the_english_models_say_so(cohere: ScriptedCohere, model: str, english: bool) -> None:
+    embedder = await open_embedder(cohere, model=model)
+    assert embedder.english_only is english
+    await embedder.close()
 
 
 async def test_it_can_take_the_place_of_the_embedder(embedder: CohereEmbedder) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.embedding import PASSAGE_CHARACTERS, RUN_TOKENS, Embedder, EmbedderClosed, portions, runs
+from services.embedding import PASSAGE_CHARACTERS, RUN_TOKENS, Embedder, EmbedderClosed, english_only, portions, runs
 from services.model_export import prepared_model
 
 LONG = "The robot keeps its balance because its feet push back against the ground. " * 14
@@ -116,6 +116,16 @@ async def test_what_is_beyond_the_last_token_is_not_read(embedder: Embedder) -> 
     whole, cut = await embedder.embed([text, text[:end]])
     assert embedder.count_tokens(text[:end]) == embedder.max_tokens == 254
     assert np.allclose(whole, cut, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "sentence-transformers/all-mpnet-base-v2", "our-copy"])
+def test_a_model_is_taken_for_english_unless_its_name_says_otherwise(name: str) -> None:
+    assert english_only(name)
+
+
+@pytest.mark.parametrize("name", ["paraphrase-multilingual-MiniLM-L12-v2", "BAAI/bge-m3", "LaBSE"])
+def test_a_model_whose_name_says_so_reads_many_languages(name: str) -> None:
+    assert not english_only(name)
 
 
 def test_runs_hold_every_text_once_and_not_too_many_tokens() -> None:

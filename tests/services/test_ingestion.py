@@ -12,6 +12,7 @@ from bootstrap import Stores, open_stores
 from services.docusaurus import BookNotFound
 from services.ingestion import OtherBook, Summary
 from services.manuscript import language
+from services.retrieval import Weights
 from settings import Settings
 from tests.conftest import LIGHTHOUSE
 from tests.processes import start
@@ -130,7 +131,8 @@ async def test_an_ingest_that_is_killed_leaves_the_old_book_and_its_work_is_not_
         (large / f"page{page:02}.md").write_text(f"# Page {page}\n\n{sentences}\n", "utf-8")
 
     killed = await start("ingest", large, DATA_DIR=settings.data_dir, DATABASE_URL=settings.database_url)
-    while (kept := await vectors(stores) - vectors_before) == 0:  # noqa: ASYNC110  # stored by another process
+    while (kept := await vectors(stores) - vectors_before) == 0:  # stored by another process
+        assert killed.returncode is None
         await asyncio.sleep(0.02)
     killed.kill()
     await killed.communicate()
@@ -165,7 +167,19 @@ async def test_a_gate_stays_with_the_book_through_its_versions(stores: Stores, b
     await ingest(stores, book)
     current = await db.editions.current_settings(stores.database)
     assert current
-    assert current[1] == {"gate": 0.7, "gate_words": 1.0}
+    assert current[1] == {**Weights().stored(), "gate": 0.7, "gate_words": 1.0, "measured": True}
+
+
+async def test_weights_that_were_not_measured_on_a_book_are_those_of_the_day_it_is_published(
+    stores: Stores, book: Path
+) -> None:
+    await ingest(stores, book)
+    await stores.database.execute("UPDATE editions SET settings = settings || '{\"passage\": 0.9}'")
+    (book / "fog.mdx").unlink()
+    await ingest(stores, book)
+    current = await db.editions.current_settings(stores.database)
+    assert current
+    assert current[1] == Weights().stored()
 
 
 async def vectors(stores: Stores) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.languages import detect
+from services.languages import detect, foreign, telling
 
 ENGLISH = """
 What is a robot?
@@ -216,3 +216,29 @@ def test_terms_that_are_also_urdu_words_are_english(terms: str) -> None:
 
 def test_letters_of_double_width_are_letters() -> None:
     assert detect("ｗｈａｔ ｉｓ ａ ｒｏｂｏｔ") == "en"
+
+
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("پاکستان کا دارالحکومت کیا ہے؟", "پاکستان دارالحکومت"),
+        ("ايك كيمرے كى خامى كيا هے", "كيمرے خامى"),
+        ("biryani kaise banate hain aur is mein kya hota hai", "biryani"),
+        ("PID controller میں integral term کیا کرتا ہے؟", "PID controller integral term"),
+        ("What is a servo motor?", "servo motor"),
+        ("the main loop", "main loop"),
+        ("یہ کیا ہے؟", ""),
+    ],
+)
+def test_function_words_do_not_tell_what_a_question_is_about(question: str, told: str) -> None:
+    assert telling(question) == told
+
+
+def test_a_doubtful_question_is_not_foreign() -> None:
+    assert not foreign("Was ist ein Regelkreis?", "en")
+
+
+def test_roman_urdu_is_foreign_to_an_urdu_book_and_to_an_english_one() -> None:
+    assert foreign("robot kya hota hai", "ur")
+    assert foreign("robot kya hota hai", "en")
+    assert not foreign("روبوٹ کیا ہے؟", "ur")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.docusaurus import Page, read
 from services.markdown import Kind
-from services.selections import find, rendered, skeleton
+from services.selections import find, places, rendered, skeleton
 
 ROOT = Path(__file__).parents[2]
 BOOKS = [ROOT / "tests/books/torture/docs", ROOT / "tests/books/lighthouse", ROOT / "examples/book"]
@@ -74,6 +74,10 @@ def source_of(selected: str, content: str = PAGE) -> str | None:
         "It is hot. See the log",  # the code between them left out
         "lamp burns colza oil https://oil.invalid",
         "1 < 3",
+        "import Tabs",  # what the page does not show
+        "oil.invalid",
+        "wick.png",
+        'title="x"',
         PAGE + PAGE,
     ],
 )
@@ -144,6 +148,14 @@ def test_the_first_of_equal_places_is_taken() -> None:
     span = find("*a* **b** c\n\n_a_ b c", "a b  c")
     assert span is not None
     assert (span.start, span.end) == (1, 11)
+
+
+def test_each_place_is_told_and_whole_words_come_first() -> None:
+    content = "# Lamps\n\nThe [lamp](lamp.md), clamped. A **la**mp."
+    told = [content[place.start : place.end] for place in places(content, "lamp")]
+    assert next(places(content, "lamp")).start == content.index("[lamp]") + 1
+    assert told[:2] == ["lamp", "lamp"]
+    assert "la**mp" in told
 
 
 def selections(page: Page, chance: random.Random) -> Iterator[str]:

@@ -1,0 +1,198 @@
+"""The commands: `footnote serve · ingest · eval · migrate · prepare · schema`."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Coroutine, Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+import schema as graphql_schema
+from bootstrap import open_embedding, open_stores
+from cli.serving import CannotListen, serve_book
+from cli.terminal import lines, progress_bars, report, screen, set_up_logs, warn
+from db.embedded_postgres import EmbeddedPostgresFailed
+from db.migrate import MigrationChanged, MigrationFailed
+from db.migrate import migrate as run_migrations
+from db.postgres import BadDatabaseUrl, DatabaseUnavailable
+from db.vectors import IndexInUse, IndexMismatch, IndexUnavailable
+from evals.anchors import NoTruth
+from evals.evaluation import evaluate_book
+from evals.labels import Labels, NoLabels, read_labels
+from services.cohere_api import CohereMissing
+from services.docusaurus import BookNotFound
+from services.embedding import EmbedderUnavailable
+from services.ingestion import OtherBook
+from services.library import NoBook
+from services.manuscript import book
+from services.model_export import ModelError
+from services.retrieval import SIGNALS
+from settings import Settings, SettingsInvalid, read_settings
+
+Result = TypeVar("Result")
+EXPECTED = (
+    BadDatabaseUrl,
+    BookNotFound,
+    CannotListen,
+    CohereMissing,
+    DatabaseUnavailable,
+    EmbeddedPostgresFailed,
+    EmbedderUnavailable,
+    IndexInUse,
+    IndexMismatch,
+    IndexUnavailable,
+    MigrationChanged,
+    MigrationFailed,
+    ModelError,
+    NoBook,
+    NoLabels,
+    NoTruth,
+    OtherBook,
+    SettingsInvalid,
+)
+
+
+@click.group()
+@click.version_option(package_name="footnote")
+def main() -> None:
+    """Footnote: ask a textbook, get answers made only of what it says."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve BOOK_PATH at HOST and PORT."""
+    with explained():
+        settings = read_settings()
+        set_up_logs(settings)
+        run(serve_book(settings))
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option("--check", is_flag=True, help="Only look: print warnings, change nothing, fail if there are any.")
+def ingest(path: Path, check: bool) -> None:
+    """Make the docs folder PATH the book. A running server follows."""
+    with explained():
+        settings = read_settings()
+        if check:
+            sys.exit(check_folder(settings, path))
+        set_up_logs(settings)
+        run(ingest_folder(settings, path))
+
+
+@main.command("eval")
+@click.argument("labels", type=click.Path(path_type=Path))
+@click.option("--book", "folder", type=click.Path(path_type=Path), help="The docs folder, where it is not LABELS/docs.")
+@click.option("--truth", type=click.Path(path_type=Path), help="What Docusaurus built, if not in LABELS/truth.json.")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder for figures.json, curve.svg and run.jsonl.")
+@click.option("--calibrate", is_flag=True, help="Set the gate of the ingested book so that it refuses 2 % of these.")
+@click.option("--without", multiple=True, type=click.Choice(SIGNALS), help="Leave this out of the ranking. Repeatable.")
+def evaluate(
+    labels: Path, folder: Path | None, truth: Path | None, out: Path | None, calibrate: bool, without: tuple[str, ...]
+) -> None:
+    """Score retrieval, refusal, citations and anchors on the labelled set in the folder LABELS, offline.
+
+    Fails if there is a truth table and a page or a heading is not where Docusaurus has it.
+    """
+    if calibrate and without:
+        raise click.UsageError("--calibrate measures the whole search: leave --without away.")
+    with explained():
+        given = read_labels(labels, truth)
+        sys.exit(run(evaluate_labels(read_settings(), given, folder or labels / "docs", out, calibrate, without)))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the schema of DATABASE_URL up to date."""
+    with explained():
+        settings = read_settings()
+        url = settings.database_direct_url or settings.database_url
+        if not url:
+            raise click.ClickException("DATABASE_URL is not set; the embedded database is migrated at every start.")
+        applied = run(run_migrations(url))
+        click.echo("\n".join(f"applied {name}" for name in applied) or "Nothing to apply.")
+
+
+@main.command()
+def prepare() -> None:
+    """Prepare the embedding model and the embedded database, so that the first start is a quick one."""
+    with explained():
+        run(prepare_stores(read_settings()))
+
+
+@main.command()
+def schema() -> None:
+    """Print the GraphQL schema."""
+    click.echo(graphql_schema.build().as_str())
+
+
+async def ingest_folder(settings: Settings, path: Path) -> None:
+    """Ingest one folder and say what was found."""
+    async with open_stores(settings, screen.print) as stores:
+        with progress_bars() as progress:
+            summary = await stores.ingestion.ingest(path, progress)
+        report(summary)
+
+
+def check_folder(settings: Settings, path: Path) -> int:
+    """Print what is wrong in a folder. Returns the exit code: 1 if anything is."""
+    folder = book(path, settings.docs_path)
+    warn(folder.problems)
+    screen.print(f"{len(folder.pages)} pages, {len(folder.problems)} warnings.")
+    return bool(folder.problems)
+
+
+async def evaluate_labels(
+    settings: Settings, labels: Labels, folder: Path, out: Path | None, calibrate: bool, without: Sequence[str]
+) -> int:
+    """Ask every question of a labelled set and say how it went. Returns the exit code: 1 if an anchor is wrong."""
+    gate = None if calibrate else settings.retrieval_gate  # what is stored is what was measured
+    async with open_embedding(settings, screen.print) as embedder:
+        with progress_bars() as progress:
+            found = await evaluate_book(embedder, labels, folder, gate, progress, without)
+    Console().print(found.table())
+    lines(found.differences)
+    screen.print(found.told())
+    if out:
+        await asyncio.to_thread(found.save, out)
+        screen.print(f"Figures, run and curve are in {out}")
+    if calibrate:
+        async with open_stores(settings, screen.print) as stores:
+            await stores.ingestion.set_gate(found.version, found.to_store())
+        screen.print("The calibrated gate is now this book's. A running server takes it within a second.")
+    return bool(found.differences)
+
+
+async def prepare_stores(settings: Settings) -> None:
+    """Open the stores once: what they prepare, they keep."""
+    async with open_stores(settings, screen.print):
+        screen.print(f"Ready: model and database are in {settings.data_dir.resolve()}")
+
+
+@contextlib.contextmanager
+def explained() -> Iterator[None]:
+    """What can be expected to go wrong is told in one line, without a traceback."""
+    try:
+        yield
+    except EXPECTED as problem:
+        raise click.ClickException(str(problem)) from None
+
+
+def run(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run to the end, or to Ctrl-C or SIGTERM: what was opened is closed all the same."""
+
+    async def until_told() -> Result:
+        task = asyncio.ensure_future(work)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await task
+
+    try:
+        return asyncio.run(until_told())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except asyncio.CancelledError:
+        sys.exit(128 + signal.SIGTERM)
