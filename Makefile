@@ -48,10 +48,11 @@ COMPILE := --quiet --strip-extras --no-annotate --no-emit-index-url --no-emit-fi
 .venv/graphiql: .venv/serves transport/graphiql/package-lock.json
 	@$(NPM_CI) transport/graphiql && touch $@ || echo 'GraphiQL could not be installed. The API works without it; the next `make serve` tries again.'
 
-.venv/tests: .venv/serves .venv/graphiql requirements-dev.lock tests/frontend/package-lock.json
+.venv/tests: .venv/serves .venv/graphiql requirements-dev.lock tests/frontend/package-lock.json tests/better_auth/package-lock.json
 	@echo 'Installing what the tests need …'
 	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements-dev.lock
 	@$(NPM_CI) tests/frontend
+	@$(NPM_CI) tests/better_auth
 	@$(HAS_CHROMIUM) || { apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; } >/dev/null || true
 	@$(HAS_CHROMIUM) || { echo 'The tests need a browser: install Chromium or Google Chrome, as `chromium` or `google-chrome`.'; exit 1; }
 	@touch $@

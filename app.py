@@ -15,6 +15,7 @@ import schema
 from bootstrap import House
 from resolvers.context import Context
 from settings import Settings
+from transport.addresses import address_of
 from transport.graphql import Endpoint
 from transport.masking import Masking
 from transport.window import Assets, Window
@@ -26,7 +27,12 @@ def create_app(house: House, settings: Settings) -> Starlette:
     def context(request: Request | WebSocket) -> Context:
         request_id = str(uuid.uuid4())
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        return Context(services=house.services, request_id=request_id)
+        return Context(
+            services=house.services,
+            request_id=request_id,
+            address=address_of(request, settings.proxies),
+            authorization=request.headers.get("authorization"),
+        )
 
     async def ready(_: Request) -> Response:
         missing = await house.services.reading.missing()

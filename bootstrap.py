@@ -6,29 +6,39 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from db.embedded_postgres import embedded_postgres
 from db.migrate import migrate
 from db.postgres import Database, pool
 from db.vectors import EmbeddedIndex, VectorIndex
+from services.accounts import Accounts
 from services.answer_cache import AnswerCache
 from services.answers import open_answers
 from services.asking import Asking
+from services.attempts import Attempts
+from services.better_auth import BetterAuth
 from services.book import Site
 from services.book_links import book_links
 from services.claude import Claude, open_claude
 from services.cohere import CohereEmbedder
+from services.emails import EmailAddress, read_email
 from services.embedding import Embedder, Embeds, token_counter
+from services.hashing import open_hashing
 from services.ingestion import Ingestion
 from services.journal import Journal
 from services.library import Library
 from services.model_export import prepared_model
+from services.my_data import MyData
 from services.reading import Reading
 from services.retrieval import Retriever
 from services.services import Services
+from services.session_watch import open_session_watch
+from services.sessions import Sessions
+from services.tokens import Tokens, kept_secret
 from services.understanding import Understanding, read_reword_rules
 from services.writer import Writer, read_rules
-from settings import Settings
+from settings import Settings, SettingsInvalid
 
 Say = Callable[[str], None]
 
@@ -92,13 +102,14 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
         library = Library(stores.database, index, site, stores.embedder.fingerprint)
         retriever = Retriever(library, stores.embedder, index, settings.retrieval_gate)
         claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
-        journal, rules = Journal(stores.database), read_rules()
-        cache = AnswerCache(stores.database, f"{settings.claude_model} {rules}", settings.answer_cache_days)
+        journal, rules, reword_rules = Journal(stores.database), read_rules(), read_reword_rules()
+        written_by = f"{settings.claude_model} {rules} {reword_rules}"
+        cache = AnswerCache(stores.database, written_by, settings.answer_cache_days)
         answers = await opened.enter_async_context(
             open_answers(
                 asking=Asking(
                     retriever,
-                    Understanding(claude, read_reword_rules(), one_language=stores.embedder.english_only),
+                    Understanding(claude, reword_rules, one_language=stores.embedder.english_only),
                     cache,
                     journal,
                     stores.embedder.count_tokens,
@@ -109,8 +120,46 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
                 grace_seconds=settings.leave_grace_seconds,
             )
         )
-        services = Services(reading=Reading(library, retriever), answers=answers)
+        services = Services(
+            reading=Reading(library, retriever),
+            answers=answers,
+            accounts=Accounts(
+                stores.database,
+                await opened.enter_async_context(open_hashing()),
+                Attempts(
+                    stores.database,
+                    failures_per_address=settings.login_failures_per_address_per_hour,
+                    sign_ups_per_address=settings.signups_per_address_per_hour,
+                ),
+                sessions := await sessions_of(settings, stores.database),
+                library,
+                ["footnote", urlsplit(settings.book_url).hostname or ""],
+            ),
+            sessions=sessions,
+            session_watch=await opened.enter_async_context(open_session_watch(stores.database)),
+            my_data=MyData(stores.database),
+        )
         yield House(stores, index, library, retriever, services)
+
+
+async def sessions_of(settings: Settings, database: Database) -> Sessions:
+    """Sessions signed with the settings' secrets; without one, with a secret that is made once and kept."""
+    given = [settings.jwt_secret.get_secret_value(), settings.jwt_previous_secret.get_secret_value()]
+    if not given[0]:
+        given[0] = await asyncio.to_thread(kept_secret, settings.data_dir / "jwt-secret")
+    better_auth = None
+    if settings.better_auth_url:
+        better_auth = BetterAuth(settings.better_auth_url, settings.better_auth_audience)
+    tokens = Tokens([secret for secret in given if secret], settings.access_token_expire_minutes)
+    return Sessions(database, tokens, better_auth, frozenset(map(author, settings.authors)))
+
+
+def author(written: str) -> str:
+    """The form in which an author's e-mail address is compared. Raises SettingsInvalid."""
+    email = read_email(written)
+    if isinstance(email, EmailAddress):
+        return email.compared
+    raise SettingsInvalid(f"AUTHOR_EMAILS: {written!r} is no e-mail address. {email.message}")
 
 
 def claude_of(settings: Settings) -> AbstractAsyncContextManager[Claude]:

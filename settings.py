@@ -1,11 +1,14 @@
 """Every environment variable Footnote reads, with its meaning. Read once, at the start."""
 
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SECRET_BYTES = 32
 
 
 class SettingsInvalid(Exception):
@@ -43,6 +46,22 @@ class Settings(BaseSettings):
     cohere_base_url: str = Field("https://api.cohere.com", description="where Cohere is")
     cohere_model: str = Field("embed-v4.0", description="makes the vectors; another one embeds the book anew")
 
+    jwt_secret: SecretStr = Field(
+        SecretStr(""), description="signs access tokens, at least 32 bytes; empty, in development: made and kept"
+    )
+    jwt_previous_secret: SecretStr = Field(
+        SecretStr(""), description="accepted beside JWT_SECRET, so that changing it signs nobody out"
+    )
+    access_token_expire_minutes: float = Field(10080, gt=0, le=525600, description="how long signing in lasts")
+    better_auth_url: str = Field("", description="accept the tokens of this Better Auth server; empty: none")
+    better_auth_audience: str = Field("", description="whom those tokens are for; empty: BETTER_AUTH_URL")
+    author_emails: str = Field("", description="e-mail addresses of the book's authors, comma-separated")
+    login_failures_per_address_per_hour: int = Field(100, ge=1, description="log-ins that may fail from one address")
+    signups_per_address_per_hour: int = Field(30, ge=0, description="sign-ups that may be tried from one address")
+    trusted_proxies: str = Field(
+        "", description="networks of the proxies whose X-Forwarded-For is believed, comma-separated; empty: none"
+    )
+
     embedding_model: str = Field(
         "", description="sentence-transformers model, by name or path; empty: the packaged one"
     )
@@ -76,6 +95,46 @@ class Settings(BaseSettings):
         """Page paths begin with a slash of their own."""
         return url.rstrip("/")
 
+    @field_validator("better_auth_url")
+    @classmethod
+    def of_http(cls, url: str) -> str:
+        """Its keys are fetched from there."""
+        if url and urlsplit(url).scheme not in ("http", "https"):
+            raise ValueError("write the address of the server, such as https://accounts.example.com")
+        return url.rstrip("/")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def of_networks(cls, proxies: str) -> str:
+        """Refused here, at the start, rather than at a reader's request."""
+        networks(proxies)
+        return proxies
+
+    @field_validator("jwt_secret", "jwt_previous_secret")
+    @classmethod
+    def long_enough(cls, secret: SecretStr) -> SecretStr:
+        """RFC 7518, section 3.2: a key as long as the hash."""
+        if 0 < len(secret.get_secret_value().encode(errors="replace")) < SECRET_BYTES:
+            raise ValueError(f"it has less than {SECRET_BYTES} bytes; `openssl rand -base64 48` prints a good one")
+        return secret
+
+    @model_validator(mode="after")
+    def of_production(self) -> "Settings":
+        """Several processes must sign alike, and a secret that each makes for itself is a way to lock readers out."""
+        if self.environment == "production" and not self.jwt_secret.get_secret_value():
+            raise ValueError("JWT_SECRET is empty; in production it must be set, to the same for all processes")
+        return self
+
+    @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """`TRUSTED_PROXIES` as networks."""
+        return networks(self.trusted_proxies)
+
+    @property
+    def authors(self) -> list[str]:
+        """`AUTHOR_EMAILS` as a list."""
+        return [email.strip() for email in self.author_emails.split(",") if email.strip()]
+
     @property
     def translation_url(self) -> str:
         """`BOOK_TRANSLATION_URL`, or where Docusaurus puts translations: docs at /docs have theirs at /ur/docs."""
@@ -98,10 +157,34 @@ class Settings(BaseSettings):
         return [origin.strip() for origin in self.allowed_origins.split(",") if origin.strip()]
 
 
+def networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Comma-separated networks; a single address is one too. Raises ValueError with the first that is none."""
+    return tuple(network(part.strip()) for part in written.split(",") if part.strip())
+
+
+def network(written: str) -> IPv4Network | IPv6Network:
+    """One network. Raises ValueError, for everyone too: that would hold every reader beside the proxies."""
+    try:
+        found = ip_network(written)
+    except ValueError as error:
+        raise ValueError(f"{error}. Write networks, such as 10.0.0.0/8, 192.0.2.1 or fd00::/8") from None
+    if not found.prefixlen:
+        raise ValueError(f"{written} is everyone. Write the networks of the proxies only, such as 10.0.0.0/8")
+    return found
+
+
 def read_settings() -> Settings:
     """The settings of this process's environment. Raises SettingsInvalid with one line for each wrong variable."""
     try:
         return Settings()
     except ValidationError as error:
-        lines = [f"{'_'.join(map(str, e['loc'])).upper()}: {e['msg']} (it is {e['input']!r})" for e in error.errors()]
-        raise SettingsInvalid("\n".join(lines)) from None
+        raise SettingsInvalid("\n".join(wrong(**each) for each in error.errors())) from None
+
+
+def wrong(*, loc: tuple[int | str, ...], msg: str, input: object, **_: object) -> str:
+    """A line about one variable, with its value unless that is a secret, or about several."""
+    if not loc:
+        return msg
+    field = Settings.model_fields.get(str(loc[0]))
+    shown = "" if field and field.annotation is SecretStr else f" (it is {input!r})"
+    return f"{'_'.join(map(str, loc)).upper()}: {msg}{shown}"

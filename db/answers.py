@@ -11,30 +11,47 @@ class AnswerRow:
     """A stored answer. `unseen_seconds`: how long its owner gave no sign of life, by Postgres' clock."""
 
     id: str
+    reader: str | None
     status: str
     snapshot: str
     unseen_seconds: float
 
 
-async def insert(database: Database, *, id: str, conversation: str, snapshot: str) -> None:
-    """Store a new answer, and its conversation if that is new as well."""
-    await database.execute(
+async def insert(database: Database, *, id: str, conversation: str, reader: str | None, snapshot: str) -> bool:
+    """Store a new answer, and its conversation if that is new as well. A reader who goes on with a conversation that
+    was begun before signing in takes it over. False, and nothing stored, if the conversation is another reader's, or
+    the reader's account is gone: its row is locked, so that a deletion comes before this or after it.
+    """
+    stored = await database.fetchval(
         """
-        WITH begun AS (INSERT INTO conversations (id) VALUES ($2) ON CONFLICT DO NOTHING)
-        INSERT INTO answers (id, conversation, status, snapshot) VALUES ($1, $2, 'STREAMING', $3)
-        ON CONFLICT DO NOTHING
+        WITH owner AS (
+            SELECT $4::uuid AS reader WHERE $4 IS NULL OR EXISTS (SELECT FROM readers WHERE id = $4 FOR KEY SHARE)
+        ), begun AS (
+            INSERT INTO conversations (id, reader) SELECT $2, reader FROM owner
+            ON CONFLICT (id) DO UPDATE SET reader = excluded.reader
+            WHERE conversations.reader IS NULL OR conversations.reader = excluded.reader
+            RETURNING id, reader
+        ), taken_over AS (
+            UPDATE answers SET reader = begun.reader FROM begun
+            WHERE answers.conversation = begun.id AND answers.reader IS NULL AND begun.reader IS NOT NULL
+        )
+        INSERT INTO answers (id, conversation, reader, status, snapshot)
+        SELECT $1, id, reader, 'STREAMING', $3 FROM begun RETURNING true
         """,
         id,
         conversation,
         snapshot,
+        reader,
     )
+    return bool(stored)
 
 
 async def find(database: Database, *, id: str) -> AnswerRow | None:
     """A stored answer, or None."""
     row = await database.fetchrow(
         """
-        SELECT id::text, status, snapshot, extract(epoch FROM clock_timestamp() - seen_at)::float8 AS unseen_seconds
+        SELECT id::text, reader::text, status, snapshot,
+            extract(epoch FROM clock_timestamp() - seen_at)::float8 AS unseen_seconds
         FROM answers WHERE id = $1
         """,
         id,

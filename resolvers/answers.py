@@ -8,6 +8,7 @@ from strawberry import UNSET
 from resolvers.context import Info, bad_user_input
 from services.answer import Answer, AnswerEvent, AnswerNotFound
 from services.asking import Asked, Refused, Selection
+from services.readers import Caller
 
 
 @strawberry.input(description="Text that the reader selected in a chapter.")
@@ -24,30 +25,35 @@ class AskInput:
         default=UNSET, description="The conversation that the question goes on with; left out: a new one."
     )
 
-    def value(self) -> Asked:
+    def value(self, caller: Caller) -> Asked:
         """What the services know it as."""
         selection = Selection(self.selection.chapter_id, self.selection.text) if self.selection else None
         conversation = None if self.conversation_id is UNSET else self.conversation_id
-        return Asked(self.question, selection, conversation)
+        return Asked(caller, self.question, selection, conversation)
 
 
 async def ask(info: Info, input: AskInput) -> Answer | Refused:
-    return await info.context.services.answers.ask(input.value(), info.context.leave)
+    asked = input.value(await info.context.caller())
+    return await info.context.services.answers.ask(asked, info.context.leave)
 
 
 async def stream(info: Info, input: AskInput) -> AsyncIterator[AnswerEvent | Refused]:
-    return info.context.services.answers.stream(input.value(), info.context.leave)
+    asked = input.value(await info.context.caller())
+    return info.context.services.answers.stream(asked, info.context.leave)
 
 
 async def follow(info: Info, id: strawberry.ID, after: int = -1) -> AsyncIterator[AnswerEvent | AnswerNotFound]:
-    return info.context.services.answers.follow(id, after, info.context.leave)
+    caller = await info.context.caller()
+    return info.context.services.answers.follow(id, after, caller.reader_id, info.context.leave)
 
 
 async def find(info: Info, id: strawberry.ID) -> Answer | None:
-    return await info.context.services.answers.find(id)
+    caller = await info.context.caller()
+    return await info.context.services.answers.find(id, caller.reader_id)
 
 
 async def stop(info: Info, id: strawberry.ID | None = None) -> Answer | AnswerNotFound:
     if id is None:
         raise bad_user_input("`id` is missing.")
-    return await info.context.services.answers.stop(id)
+    caller = await info.context.caller()
+    return await info.context.services.answers.stop(id, caller.reader_id)

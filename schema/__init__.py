@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.scalars import JSON
 from strawberry.types import ExecutionContext
 
+import resolvers.accounts
 import resolvers.answers
 import resolvers.book
+from schema.accounts import DeleteAccountResult, LoginResult, PasswordResult, ProfileResult, SignupResult, User
 from schema.answers import Answer, AnswerEvent, AskResult, StopResult
 from schema.book import Book, Chapter, Passage
 
@@ -22,11 +25,39 @@ class Query:
         graphql_type=list[Passage],
         description="The passages nearest to the query. `first` is from 1 to 100.",
     )
-    answer = strawberry.field(resolver=resolvers.answers.find, graphql_type=Answer | None)
+    answer = strawberry.field(
+        resolver=resolvers.answers.find,
+        graphql_type=Answer | None,
+        description="A reader's answer is that reader's alone; an anonymous one is whoever's holds its id.",
+    )
+    me = strawberry.field(resolver=resolvers.accounts.me, graphql_type=User | None, description="Null when signed out.")
+    my_data = strawberry.field(
+        resolver=resolvers.accounts.my_data,
+        graphql_type=JSON | None,
+        description="Everything that is kept of the reader who calls.",
+    )
 
 
 @strawberry.type
 class Mutation:
+    signup = strawberry.mutation(resolver=resolvers.accounts.signup, graphql_type=SignupResult)
+    login = strawberry.mutation(resolver=resolvers.accounts.login, graphql_type=LoginResult)
+    logout = strawberry.mutation(
+        resolver=resolvers.accounts.logout,
+        graphql_type=bool,
+        description="Ends this session, or all of the reader's. What is open on them closes within a second.",
+    )
+    update_profile = strawberry.mutation(resolver=resolvers.accounts.update_profile, graphql_type=ProfileResult)
+    change_password = strawberry.mutation(
+        resolver=resolvers.accounts.change_password,
+        graphql_type=PasswordResult,
+        description="Ends all other sessions.",
+    )
+    delete_account = strawberry.mutation(
+        resolver=resolvers.accounts.delete_account,
+        graphql_type=DeleteAccountResult,
+        description="Removes everything of the reader's. Needs the password, unless signed in through Better Auth.",
+    )
     ask = strawberry.mutation(
         resolver=resolvers.answers.ask, graphql_type=AskResult, description="Waits for the whole answer."
     )

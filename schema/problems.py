@@ -1,8 +1,12 @@
 """Expected outcomes that are not success."""
 
+from datetime import datetime
+
 import strawberry
 
+import services.accounts
 import services.answer
+import services.passwords
 import services.problems
 from schema.shows import shows
 
@@ -34,3 +38,33 @@ class SelectionNotFound(Problem):
 @shows(services.answer.AnswerNotFound)
 class AnswerNotFound(Problem):
     pass
+
+
+@strawberry.type(description="The e-mail address has an account.")
+@shows(services.accounts.EmailTaken)
+class EmailTaken(Problem):
+    pass
+
+
+@strawberry.type(description="A password that others would guess, or that is too short or too long.")
+@shows(services.passwords.WeakPassword)
+class WeakPassword(Problem):
+    minimum_length: int
+
+
+@strawberry.type(description="E-mail address and password do not belong together.")
+@shows(services.accounts.InvalidCredentials)
+class InvalidCredentials(Problem):
+    pass
+
+
+@strawberry.type(description="Tried too often.")
+@shows(services.problems.TooManyAttempts)
+class TooManyAttempts(Problem):
+    retry_at: datetime
+
+
+@strawberry.type(description="More is asked at this moment than can be done.")
+@shows(services.problems.Busy)
+class Busy(Problem):
+    retry_at: datetime

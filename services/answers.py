@@ -22,9 +22,10 @@ from services.answer import (
     near,
 )
 from services.answer_cache import AnswerCache, Kept
-from services.asking import Asked, Asking, Prepared, Refused
+from services.asking import Asked, Asking, Prepared, Refused, no_conversation
 from services.draft import Draft
 from services.journal import Journal
+from services.readers import may_see
 from services.retrieval import Retrieved
 from services.writer import NEAREST, Verdict, Writer
 
@@ -49,6 +50,11 @@ class Running:
     listeners: int = 0
     grace: asyncio.TimerHandle | None = None
     ending: AnswerStatus = AnswerStatus.INTERRUPTED
+
+    @property
+    def reader_id(self) -> str | None:
+        """Whose answer it is; None for whoever holds its id."""
+        return self.prepared.asked.caller.reader_id
 
     def end(self, ending: AnswerStatus) -> None:
         """End it now, with what was said. Cancelling the writing closes Claude's stream on its way out; the owner is
@@ -91,30 +97,35 @@ class Answers:
                     return event
         raise AssertionError("an answer's log ends with AnswerFinished")
 
-    async def follow(self, id: str, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent | AnswerNotFound, None]:
+    async def follow(
+        self, id: str, after: int, reader_id: str | None, leave: Leave
+    ) -> AsyncGenerator[AnswerEvent | AnswerNotFound, None]:
         """The events of an answer above `after`: resumed while it runs, replayed when it is over."""
-        running = self._running.get(normal(id))
-        if not running and not await self.find(id):
+        if not await self.find(id, reader_id):
             yield AnswerNotFound()
             return
+        running = self._running.get(normal(id))
         source = self._listen(running, after, leave) if running else self._journal.replay(normal(id), after)
         async with aclosing(source) as events:
             async for event in events:
                 yield event
 
-    async def find(self, id: str) -> Answer | None:
-        """An answer by its id, finished or not."""
+    async def find(self, id: str, reader_id: str | None) -> Answer | None:
+        """An answer by its id, finished or not, if this reader may see it."""
         if running := self._running.get(normal(id)):
-            return running.draft.so_far()
-        return await self._journal.find(normal(id)) if normal(id) else None
+            return running.draft.so_far() if may_see(running.reader_id, reader_id) else None
+        stored = await self._journal.find(normal(id)) if normal(id) else None
+        return stored.answer if stored and may_see(stored.reader_id, reader_id) else None
 
-    async def stop(self, id: str) -> Answer | AnswerNotFound:
+    async def stop(self, id: str, reader_id: str | None) -> Answer | AnswerNotFound:
         """End a running answer now, whichever process writes it; one that is over is returned as it is."""
+        if not await self.find(id, reader_id):
+            return AnswerNotFound()
         if running := self._running.get(normal(id)):
             running.end(AnswerStatus.STOPPED)
             await running.over.wait()
-            return await self.find(id) or AnswerNotFound()
-        return (await self._journal.ask_to_stop(normal(id)) if normal(id) else None) or AnswerNotFound()
+            return await self.find(id, reader_id) or AnswerNotFound()
+        return await self._journal.ask_to_stop(normal(id)) or AnswerNotFound()
 
     def end(self, id: str, ending: AnswerStatus) -> None:
         """End a running answer of this process, if it is one."""
@@ -133,7 +144,8 @@ class Answers:
         if not isinstance(prepared, Prepared):
             return prepared
         draft = Draft(new_answer(prepared, self._writer.model), asked_at)
-        await self._journal.begin(draft.start, draft.log)
+        if not await self._journal.begin(draft.start, draft.log, asked.caller.reader_id):
+            return no_conversation()  # somebody else's since it was looked up, or the reader's account is gone
         draft.begin()
         running = Running(draft, prepared, asyncio.create_task(self._writer.write(draft, prepared.made_of)))
         self._running[draft.start.id] = running
@@ -163,7 +175,8 @@ class Answers:
         if not whole or plainer or prepared.asked.selection or isinstance(made_of, Kept):
             return
         try:
-            await self._cache.keep(made_of.book.edition, answer, leaned=prepared.understood.leaned)
+            edition, leaned = made_of.book.edition, prepared.understood.leaned
+            await self._cache.keep(edition, answer, prepared.asked.caller.reader_id, leaned=leaned)
         except Exception:
             log.exception("an answer was not kept for others", answer=answer.id)
 

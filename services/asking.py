@@ -10,6 +10,7 @@ from services.journal import Journal
 from services.library import OpenBook
 from services.passages import CountTokens
 from services.problems import InvalidInput
+from services.readers import Caller
 from services.retrieval import Retrieved, Retriever
 from services.selected import Selected, retrieve_led, select
 from services.text import is_text
@@ -29,8 +30,9 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question as it came in. Without a conversation it begins one."""
+    """A question as it came in, of a reader or of nobody in particular. Without a conversation it begins one."""
 
+    caller: Caller
     question: str
     selection: Selection | None = None
     conversation_id: str | None = None
@@ -86,9 +88,11 @@ class Asking:
         """Everything up to the first word of the answer."""
         if problem := invalid(asked):
             return problem
-        turns = await self._journal.turns(asked.conversation_id) if asked.conversation_id else []
+        turns = (
+            await self._journal.turns(asked.conversation_id, asked.caller.reader_id) if asked.conversation_id else []
+        )
         if turns is None:
-            return InvalidInput("There is no conversation with this id.", "conversationId")
+            return no_conversation()
         book = await self._retriever.book()  # the same from here to the answer's end, whatever is published meanwhile
         selection = asked.selection
         selected = await select(book, selection.chapter_id, selection.text, self._count) if selection else None
@@ -141,8 +145,13 @@ def invalid(asked: Asked) -> InvalidInput | None:
     if asked.selection and (problem := invalid_text(asked.selection.text, "selection.text", SELECTION_CHARACTERS)):
         return problem
     if asked.conversation_id is not None and not is_uuid(asked.conversation_id):
-        return InvalidInput("There is no conversation with this id.", "conversationId")
+        return no_conversation()
     return None
+
+
+def no_conversation() -> InvalidInput:
+    """For ids that nobody has begun a conversation with, and for those of somebody else's."""
+    return InvalidInput("There is no conversation with this id.", "conversationId")
 
 
 def invalid_text(text: str, field: str, most: int) -> InvalidInput | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import orjson
 import structlog
@@ -30,6 +30,14 @@ LOST_SECONDS = 5.0  # an owner that gave no sign of life for so long is gone
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An answer as far as it is stored, and whose it is; None for whoever holds its id."""
+
+    answer: Answer
+    reader_id: str | None
+
+
 class Journal:
     """Stores running logs together, twice a second, and finished answers at once."""
 
@@ -39,12 +47,20 @@ class Journal:
         self._stored: dict[str, int] = {}
         self._late: list[AnswerFinished] = []
 
-    async def begin(self, answer: Answer, events: AnswerLog) -> None:
-        """Store a new answer, and from now on what its log gains."""
-        await db.answers.insert(
-            self._database, id=answer.id, conversation=answer.conversation_id, snapshot=encode(answer)
+    async def begin(self, answer: Answer, events: AnswerLog, reader_id: str | None) -> bool:
+        """Store a new answer, and from now on what its log gains. False for a conversation of another reader's, and
+        for a reader whose account is gone."""
+        stored = await db.answers.insert(
+            self._database,
+            id=answer.id,
+            conversation=answer.conversation_id,
+            reader=reader_id,
+            snapshot=encode(answer),
         )
+        if not stored:
+            return False
         self._running[answer.id], self._stored[answer.id] = events, 0
+        return True
 
     async def finish(self, finished: AnswerFinished) -> Answer:
         """Store the end of an answer. Returns it as it is stored: another process may have given this one up.
@@ -69,9 +85,9 @@ class Journal:
             first_seq=first,
             events=encode([*self._running[answer.id].events[first : finished.seq], finished]),
         )
-        stored = answer if kept else await self.find(answer.id)
+        stored = None if kept else await self.find(answer.id)
         del self._running[answer.id], self._stored[answer.id]
-        return stored or answer
+        return stored.answer if stored else answer
 
     async def keep_storing(self, end: Callable[[str, AnswerStatus], None]) -> None:
         """Store what the running logs gained, until cancelled. `end` is told which answers are to be ended, and how:
@@ -112,22 +128,23 @@ class Journal:
         """Have another process stop an answer, and wait until it did. Returns the answer as far as it is stored."""
         await db.answers.ask_to_stop(self._database, id=id)
         for _ in range(STOP_TRIES):
-            answer = await self.find(id)
-            if answer is None or answer.status != AnswerStatus.STREAMING:
+            stored = await self.find(id)
+            if stored is None or stored.answer.status != AnswerStatus.STREAMING:
                 break
             await asyncio.sleep(STORE_SECONDS / 2)
-        return answer
+        return stored.answer if stored else None
 
-    async def find(self, id: str) -> Answer | None:
+    async def find(self, id: str) -> Stored | None:
         """An answer as far as it is stored."""
         row = await db.answers.find(self._database, id=id)
         if row is None:
             return None
+        answer = ANSWER.validate_json(row.snapshot)
         if row.status != AnswerStatus.STREAMING:
-            return ANSWER.validate_json(row.snapshot)
+            return Stored(answer, row.reader)
         if await self._end_if_lost(row):
             return await self.find(id)
-        return so_far(ANSWER.validate_json(row.snapshot), await self._events(id))
+        return Stored(so_far(answer, await self._events(id)), row.reader)
 
     async def replay(self, id: str, after: int) -> AsyncGenerator[AnswerEvent, None]:
         """The stored events above `after`, and those that another process is still storing, until the last."""
@@ -160,9 +177,9 @@ class Journal:
             unseen_seconds=LOST_SECONDS,
         )
 
-    async def turns(self, conversation: str) -> list[Turn] | None:
-        """The last turns of a conversation, oldest first; None if there is none of this id."""
-        rows = await db.conversations.turns(self._database, id=conversation, most=TURNS)
+    async def turns(self, conversation: str, reader_id: str | None) -> list[Turn] | None:
+        """The last turns of a conversation, oldest first; None if this reader has none of this id."""
+        rows = await db.conversations.turns(self._database, id=conversation, reader=reader_id, most=TURNS)
         return None if rows is None else [Turn(question, text) for question, text in rows]
 
     async def _events(self, id: str) -> list[AnswerEvent]:

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 
+from services.accounts import Accounts
 from services.answers import Answers
+from services.my_data import MyData
 from services.reading import Reading
+from services.session_watch import SessionWatch
+from services.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +16,7 @@ class Services:
 
     reading: Reading
     answers: Answers
+    accounts: Accounts
+    sessions: Sessions
+    session_watch: SessionWatch
+    my_data: MyData

@@ -48,30 +48,38 @@ STOP = f"""
 """
 
 
-async def post(url: str, document: str, /, **variables: object) -> Data:
+async def post(url: str, document: str, /, *, token: str | None = None, **variables: object) -> Data:
     """The whole response to one operation."""
-    async with httpx.AsyncClient(timeout=30) as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         body = json.dumps({"query": document, "variables": variables})  # ASCII, so that any string can be sent
-        response = await client.post(url, content=body, headers={"content-type": "application/json"})
+        headers = {"content-type": "application/json", **signed_in(token)}
+        response = await client.post(url, content=body, headers=headers)
     result: Data = response.json()
     return result
 
 
-async def ask(url: str, document: str, /, **variables: object) -> Data:
+def signed_in(token: str | None) -> dict[str, str]:
+    """The header of a reader."""
+    return {"authorization": f"Bearer {token}"} if token else {}
+
+
+async def ask(url: str, document: str, /, *, token: str | None = None, **variables: object) -> Data:
     """The data of an operation that succeeds."""
-    body = await post(url, document, **variables)
+    body = await post(url, document, token=token, **variables)
     assert "errors" not in body, body
     data: Data = body["data"]
     return data
 
 
 @asynccontextmanager
-async def event_stream(url: str, document: str, /, **variables: object) -> AsyncIterator[AsyncIterator[Data]]:
+async def event_stream(
+    url: str, document: str, /, *, token: str | None = None, **variables: object
+) -> AsyncIterator[AsyncIterator[Data]]:
     """The results of a subscription over SSE; leaving the block cuts the connection."""
     body = {"query": document, "variables": variables}
     async with (
         httpx.AsyncClient(timeout=30) as client,
-        client.stream("POST", url, json=body, headers={"accept": "text/event-stream"}) as response,
+        client.stream("POST", url, json=body, headers={"accept": "text/event-stream", **signed_in(token)}) as response,
     ):
         yield _events(response)
 
@@ -120,32 +128,38 @@ class Socket:
             assert message["id"] == id
             yield message["payload"]
 
+    async def result(self, document: str, /, **variables: object) -> Data:
+        """The data of an operation that has one result."""
+        (only,) = [result["data"] async for result in self.results(await self.start(document, **variables))]
+        data: Data = only
+        return data
+
     async def cut(self) -> None:
         """End the connection without a word, as a phone in a tunnel does."""
         self.connection.transport.abort()
 
 
 @asynccontextmanager
-async def socket(url: str) -> AsyncIterator[Socket]:
-    """An acknowledged socket."""
+async def socket(url: str, token: str | None = None, *, params: dict[str, str] | None = None) -> AsyncIterator[Socket]:
+    """An acknowledged socket, of a reader with a token, or with other parameters."""
     protocol = Subprotocol("graphql-transport-ws")
     async with connect(url.replace("http", "ws", 1), subprotocols=[protocol]) as connection:
         opened = Socket(connection)
-        await opened.send({"type": "connection_init"})
+        await opened.send({"type": "connection_init", "payload": params or signed_in(token)})
         assert (await opened.receive())["type"] == "connection_ack"
         yield opened
 
 
-async def events(url: str, question: str) -> list[Data]:
+async def events(url: str, question: str, token: str | None = None) -> list[Data]:
     """All events of an answer, asked over a socket."""
-    async with socket(url) as opened:
+    async with socket(url, token) as opened:
         id = await opened.start(ASK, question=question)
         return [result["data"]["ask"] async for result in opened.results(id)]
 
 
-async def events_with(url: str, **input: object) -> list[Data]:
+async def events_with(url: str, *, token: str | None = None, **input: object) -> list[Data]:
     """All events of an answer, asked over a socket with more than a question."""
-    async with socket(url) as opened:
+    async with socket(url, token) as opened:
         id = await opened.start(ASK_WITH, input=input)
         return [result["data"]["ask"] async for result in opened.results(id)]
 

@@ -114,6 +114,8 @@ async def served(
             anthropic_base_url=shared_claude.url,
             leave_grace_seconds=1,
             answer_cache_days=0,  # the tests ask the same again and again
+            signups_per_address_per_hour=100_000,
+            login_failures_per_address_per_hour=100_000,
         )
         async with serving(given) as running:
             yield running

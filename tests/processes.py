@@ -31,6 +31,11 @@ class Server:
     url: str
     told: str
     process: asyncio.subprocess.Process
+    draining: asyncio.Task[bytes]
+
+    async def rest(self) -> str:
+        """What it wrote after it was ready, until it ended."""
+        return (await self.draining).decode()
 
 
 def environment(given: dict[str, object]) -> dict[str, str]:
@@ -71,7 +76,7 @@ async def server(**settings: object) -> AsyncIterator[Server]:
             assert line, f"footnote serve ended: {told}"
             told += line
         draining = asyncio.create_task(process.stdout.read())
-        yield Server(found.group().removesuffix(" -H"), told, process)
+        yield Server(found.group().removesuffix(" -H"), told, process, draining)
     finally:
         if process.returncode is None:
             process.terminate()

@@ -28,7 +28,12 @@ async def serving(settings: Settings, *, ingest: bool = True) -> AsyncIterator[S
         if ingest:
             await house.stores.ingestion.ingest(settings.book_path, lambda *_: None)
         config = uvicorn.Config(
-            create_app(house, settings), port=0, log_config=None, lifespan="off", ws="websockets-sansio"
+            create_app(house, settings),
+            port=0,
+            log_config=None,
+            lifespan="off",
+            ws="websockets-sansio",
+            proxy_headers=False,
         )
         server = uvicorn.Server(config)
         config.load()

@@ -9,6 +9,7 @@ import pytest
 
 from services.answer_cache import AnswerCache, Kept
 from services.book import Edition
+from services.understanding import read_reword_rules
 from services.writer import read_rules
 from tests.claude import Cite, End, Say, ScriptedClaude
 from tests.client import Data, ask, events, events_with
@@ -95,7 +96,7 @@ async def test_an_answer_is_kept_for_so_many_days_and_swept_when_the_next_is(
 
 async def test_another_model_or_other_rules_write_their_own(edited: Edited) -> None:
     await edited.ask()
-    model, rules = edited.served.settings.claude_model, read_rules()
+    model, rules = edited.served.settings.claude_model, f"{read_rules()} {read_reword_rules()}"
     edition = await edited.served.house.services.reading.book()
     assert await find(edited.served, f"{model} {rules}", edition)
     for other in (f"another-{model} {rules}", f"{model} {rules}\nRhyme.", model):

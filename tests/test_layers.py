@@ -22,8 +22,10 @@ MAY_IMPORT = {
 }
 FENCED = {
     "anthropic": ["services/claude.py"],
+    "argon2": ["services/hashing.py"],
     "asyncpg": ["db/"],
     "cohere": ["services/cohere_api.py"],
+    "jwt": ["services/better_auth.py", "services/tokens.py"],
     "qdrant_client": ["db/vectors_server.py"],
     "qdrant_edge": ["db/vectors.py"],
     "starlette": ["app.py", "transport/", "resolvers/context.py"],

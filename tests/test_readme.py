@@ -29,9 +29,7 @@ async def run(code: str, running: Server, *program: str | Path, cwd: Path = ROOT
 
 
 async def test_the_mutation_answers_with_quotations(sample_book: Server) -> None:
-    told = await run(
-        block("bash", '{ ask(input: {question: \\"What does a watchdog do?\\"}) { ... on'), sample_book, "bash"
-    )
+    told = await run(block("bash", "Answer { status text citations"), sample_book, "bash")
     answer = json.loads(told)["data"]["ask"]
     assert answer["status"] == "COMPLETE"
     assert "watchdog" in answer["citations"][0]["quote"]
@@ -51,9 +49,21 @@ async def test_what_the_book_does_not_say_is_declined(sample_book: Server) -> No
 
 async def test_the_front_ends_program_prints_text_and_links(sample_book: Server) -> None:
     program = (NODE, "--input-type=module")
-    told = await run(block("js", "graphql-ws"), sample_book, *program, cwd=ROOT / "tests" / "frontend")
+    told = await run(block("js", "AnswerCited"), sample_book, *program, cwd=ROOT / "tests" / "frontend")
     assert "stops the robot" in told
     assert "[1] http://localhost:3000/docs/learning/safety#watchdog" in told
+
+
+async def test_who_signs_up_logs_in_and_asks_over_http_and_over_a_socket(sample_book: Server) -> None:
+    signup = json.loads(await run(block("bash", "signup"), sample_book, "bash"))["data"]["signup"]
+    assert signup["__typename"] == "Session"
+    answered, known = map(json.loads, (await run(block("bash", "TOKEN="), sample_book, "bash")).splitlines())
+    assert answered["data"]["ask"]["status"] == "COMPLETE"
+    (conversation,) = known["data"]["myData"]["conversations"]
+    assert conversation["answers"][0]["id"] == answered["data"]["ask"]["id"]
+    program = (NODE, "--input-type=module")
+    told = await run(block("js", "connectionParams"), sample_book, *program, cwd=ROOT / "tests" / "frontend")
+    assert "stops the robot" in told
 
 
 async def test_the_question_that_serving_prints_can_be_run(sample_book: Server) -> None:

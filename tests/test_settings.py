@@ -24,6 +24,35 @@ def test_a_secret_is_not_told_in_an_error(monkeypatch: pytest.MonkeyPatch) -> No
     assert "sk-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["JWT_SECRET", "JWT_PREVIOUS_SECRET"])
+def test_a_short_secret_is_refused_and_not_told(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "hunter2-hunter2-hunter2-hunter2")
+    with pytest.raises(SettingsInvalid, match=rf"^{name}: .* less than 32 bytes") as refused:
+        read_settings()
+    assert "hunter2" not in str(refused.value)
+
+
+def test_in_production_the_secret_must_be_set_and_no_other_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    with pytest.raises(SettingsInvalid, match="JWT_SECRET") as refused:
+        read_settings()
+    assert "sk-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("proxies", ["*", "10.0.0.1/8", "0.0.0.0/0", "::/0", "proxy.example", "10.0.0.0/33"])
+def test_proxies_that_are_no_networks_or_everyone_are_refused(monkeypatch: pytest.MonkeyPatch, proxies: str) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", f"192.0.2.1,{proxies}")
+    with pytest.raises(SettingsInvalid, match=r"^TRUSTED_PROXIES: ") as refused:
+        read_settings()
+    assert proxies in str(refused.value)
+
+
+def test_proxies_are_networks_or_single_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTED_PROXIES", "10.0.0.0/8, 192.0.2.1,fd00::/8")
+    assert [str(network) for network in read_settings().proxies] == ["10.0.0.0/8", "192.0.2.1/32", "fd00::/8"]
+
+
 def test_every_setting_stands_in_the_example_with_its_default_and_meaning() -> None:
     told = dict(re.findall(r"^# (.+)\n#? ?([A-Z_]+=.*)$", EXAMPLE, re.MULTILINE))
     assert {line: meaning for meaning, line in told.items()} == {

@@ -5,9 +5,10 @@ Behind it stands Strawberry's own application; what it does otherwise than clien
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any, Literal
 
 import orjson
 import strawberry
@@ -18,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLRequestData
 from strawberry.http.streaming import HTTPStreamTransport
 from strawberry.subscriptions import (
@@ -25,6 +27,7 @@ from strawberry.subscriptions import (
     GRAPHQL_TRANSPORT_WS_PROTOCOL,
     MULTIPART_SUBSCRIPTION_PROTOCOL,
 )
+from strawberry.types.unset import UnsetType
 
 from resolvers.context import LEAVE, Context, Leave
 from transport.sockets import SocketAdapter, SocketHandler
@@ -91,8 +94,29 @@ class Endpoint(GraphQL[Context, None]):
                 task.cancel()
             await asyncio.wait({running, leaving})
 
+    async def on_ws_connect(self, context: Context) -> dict[str, object] | UnsetType | None:
+        """Who opens a socket signs in with it, or not at all: a token that does not hold is refused here."""
+        if not await context.open():
+            raise ConnectionRejectionError
+        return await super().on_ws_connect(context)
+
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        context: Context = request.state.context
+        await context.open()  # a token that does not hold is refused by the operation
+        return await super().create_streaming_response(
+            request, lambda: until_session_ends(context, stream()), sub_response, headers
+        )
+
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        return self._context(request)
+        request.state.context = self._context(request)
+        context: Context = request.state.context
+        return context
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         """Clients that name event streams in every Accept header, as urql does, get JSON for what is not one."""
@@ -120,6 +144,31 @@ class Endpoint(GraphQL[Context, None]):
             return orjson.dumps(data).decode()  # text: bytes would go out as binary frames
         except orjson.JSONEncodeError:  # an error that quotes a lone surrogate back
             return json.dumps(data)
+
+
+async def until_session_ends(context: Context, stream: AsyncIterator[str]) -> AsyncIterator[str]:
+    """A stream, as long as the session that asked for it holds; then it is cut, as a socket is closed."""
+    with context.watching() as ended:
+        ending = asyncio.ensure_future(ended.wait())
+        try:
+            while (piece := await unless(ending, anext(stream, None))) is not None:
+                yield piece
+        finally:
+            ending.cancel()
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
+
+
+async def unless(ending: asyncio.Future[Literal[True]], following: Awaitable[str | None]) -> str | None:
+    """What follows, or None if the end comes first."""
+    waiting = asyncio.ensure_future(following)
+    try:
+        first: set[asyncio.Future[Any]] = {waiting, ending}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        return waiting.result() if waiting.done() else None
+    finally:
+        waiting.cancel()
+        await asyncio.wait({waiting})  # before the stream can be closed, which a step under way forbids
 
 
 def refuse_unless_streamable(method: str, protocol: str) -> None:

@@ -1,5 +1,6 @@
 """The graphql-transport-ws protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md"""
 
+import asyncio
 from collections.abc import Mapping
 
 from graphql import GraphQLError
@@ -10,6 +11,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     CompleteMessage,
+    ConnectionInitMessage,
     ErrorMessage,
     Message,
     SubscribeMessage,
@@ -18,6 +20,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from resolvers.context import LEAVE, Context, Leave
 
 REASON_BYTES = 123  # RFC 6455, section 5.5: a close frame has room for no more
+FORBIDDEN = 4403  # as the protocol says it of a connection_init that is refused
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -26,6 +29,25 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
         self._leaves: dict[str, Leave] = {}
+        self._ending: asyncio.Task[None] | None = None
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and self.context.opened_by and not self._ending:
+            self._ending = asyncio.create_task(self._end_with_session())
+
+    async def _end_with_session(self) -> None:
+        with self.context.watching() as ended:
+            await ended.wait()
+        for id in list(self.operations):  # at once: the client may take its time to close
+            await self.cleanup_operation(id)
+        await self.websocket.close(code=FORBIDDEN, reason="The session has ended")
+
+    async def shutdown(self) -> None:
+        if self._ending:
+            self._ending.cancel()
+            await asyncio.wait({self._ending})
+        await super().shutdown()
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         leave = self._leaves[operation.id] = Leave()

@@ -294,6 +294,7 @@ async def test_the_pace_is_kept(claude: ScriptedClaude, client: anthropic.AsyncA
     claude.script(Say("word " * 20))
     await read(await ask(client))
     call = claude.calls[0]
+    await call.closing.wait()
     assert call.closed
     assert call.first_event
     assert call.first_event - call.received >= 0.1

@@ -10,7 +10,7 @@ import tests.answers
 from db.postgres import Database, pool
 from services.answer import AnswerDelta, AnswerEvent, AnswerFinished, AnswerStatus
 from services.draft import Draft
-from services.journal import Journal
+from services.journal import Journal, Stored
 from tests.answers import ID
 
 
@@ -51,7 +51,7 @@ async def test_an_answer_that_was_never_begun_is_not_found(database: Database) -
 async def test_what_a_dead_process_stored_ends_interrupted(database: Database) -> None:
     draft = new_draft()
     async with storing(Journal(database)) as dying:
-        await dying.begin(draft.start, draft.log)
+        await dying.begin(draft.start, draft.log, None)
         draft.say("Forty ")
         await asyncio.sleep(0.7)
         draft.say("metres, never stored.")
@@ -60,12 +60,12 @@ async def test_what_a_dead_process_stored_ends_interrupted(database: Database) -
     assert [type(event).__name__ for event in told] == ["AnswerStarted", "AnswerDelta", "AnswerFinished"]
     assert isinstance(told[-1], AnswerFinished)
     assert (told[-1].answer.status, told[-1].answer.text) == (AnswerStatus.INTERRUPTED, "Forty ")
-    assert await Journal(database).find(ID) == told[-1].answer
+    assert await Journal(database).find(ID) == Stored(told[-1].answer, None)
 
 
 async def test_two_who_find_a_dead_answer_end_it_once(database: Database) -> None:
     draft = new_draft()
-    await Journal(database).begin(draft.start, draft.log)
+    await Journal(database).begin(draft.start, draft.log, None)
     await stop_giving_signs_of_life(database)
     first, second = await asyncio.gather(replayed(Journal(database)), replayed(Journal(database)))
     assert first == second
@@ -74,7 +74,7 @@ async def test_two_who_find_a_dead_answer_end_it_once(database: Database) -> Non
 
 async def test_an_owner_that_was_given_up_accepts_the_verdict(database: Database) -> None:
     draft, slow = new_draft(), Journal(database)
-    await slow.begin(draft.start, draft.log)
+    await slow.begin(draft.start, draft.log, None)
     await stop_giving_signs_of_life(database)
     await replayed(Journal(database))
     kept = await slow.finish(draft.finished(AnswerStatus.COMPLETE))
@@ -83,7 +83,7 @@ async def test_an_owner_that_was_given_up_accepts_the_verdict(database: Database
 
 async def test_an_owner_learns_that_it_was_given_up_or_is_to_stop(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log)
+    await owner.begin(draft.start, draft.log, None)
     asking = asyncio.create_task(Journal(database).ask_to_stop(ID))
     await asyncio.sleep(0.1)
     assert await owner.store() == {ID: AnswerStatus.STOPPED}
@@ -95,7 +95,7 @@ async def test_an_owner_learns_that_it_was_given_up_or_is_to_stop(database: Data
 
 async def test_an_owner_learns_that_it_was_believed_dead(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log)
+    await owner.begin(draft.start, draft.log, None)
     await stop_giving_signs_of_life(database)
     await replayed(Journal(database))
     assert await owner.store() == {ID: AnswerStatus.INTERRUPTED}
@@ -103,7 +103,7 @@ async def test_an_owner_learns_that_it_was_believed_dead(database: Database) -> 
 
 async def test_a_store_whose_acknowledgement_was_lost_loses_nothing(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log)
+    await owner.begin(draft.start, draft.log, None)
     draft.say("Forty ")
     await owner.store()
     owner._stored[ID] = 0  # as if the answer to that had not arrived
@@ -116,7 +116,7 @@ async def test_a_store_whose_acknowledgement_was_lost_loses_nothing(database: Da
 
 async def test_an_end_that_could_not_be_stored_is_stored_later(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log)
+    await owner.begin(draft.start, draft.log, None)
     draft.say("Forty metres.")
     await database.execute("ALTER TABLE answers RENAME TO away")
     finished = draft.finished(AnswerStatus.COMPLETE)
@@ -124,13 +124,13 @@ async def test_an_end_that_could_not_be_stored_is_stored_later(database: Databas
     draft.log.append(finished)
     await database.execute("ALTER TABLE away RENAME TO answers")
     await owner.store()
-    assert await owner.find(ID) == finished.answer
+    assert await owner.find(ID) == Stored(finished.answer, None)
 
 
 async def test_another_process_follows_an_answer_as_it_is_stored(database: Database) -> None:
     draft = new_draft()
     async with storing(Journal(database)) as owner:
-        await owner.begin(draft.start, draft.log)
+        await owner.begin(draft.start, draft.log, None)
         following = asyncio.create_task(replayed(Journal(database)))
         for word in ("Forty ", "metres ", "high."):
             draft.say(word)
@@ -143,7 +143,7 @@ async def test_another_process_follows_an_answer_as_it_is_stored(database: Datab
 
 async def test_events_stored_while_the_answer_ends_are_stored_once(database: Database) -> None:
     draft, journal = new_draft(), Journal(database)
-    await journal.begin(draft.start, draft.log)
+    await journal.begin(draft.start, draft.log, None)
     draft.say("Forty metres.")
     await asyncio.gather(journal.store(), journal.finish(draft.finished(AnswerStatus.COMPLETE)))
     assert [event.seq for event in await replayed(journal)] == [0, 1, 2]
@@ -151,7 +151,7 @@ async def test_events_stored_while_the_answer_ends_are_stored_once(database: Dat
 
 async def test_a_replay_goes_on_after_any_event(database: Database) -> None:
     draft, journal = new_draft(), Journal(database)
-    await journal.begin(draft.start, draft.log)
+    await journal.begin(draft.start, draft.log, None)
     draft.say("Forty ")
     await journal.store()
     draft.say("metres.")

@@ -1,0 +1,41 @@
+"""Everything of one reader's, wherever it is stored."""
+
+from db.postgres import Database
+
+
+async def read(database: Database, *, reader: str) -> str:
+    """A JSON object: sessions, conversations with their answers, oldest first, and cached questions.
+
+    One statement, so that it is all of one moment.
+    """
+    kept: str = await database.fetchval(
+        """
+        SELECT jsonb_build_object(
+            'signed_in_through', CASE WHEN subject IS NULL THEN 'password' ELSE 'Better Auth' END,
+            'subject', subject,
+            'sessions', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'id', id, 'created_at', created_at, 'expires_at', expires_at
+                ) ORDER BY created_at), '[]') FROM sessions WHERE reader = readers.id
+            ),
+            'conversations', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'id', conversations.id,
+                    'created_at', conversations.created_at,
+                    'answers', (
+                        SELECT coalesce(jsonb_agg(snapshot || jsonb_build_object('status', status)
+                            ORDER BY answers.created_at), '[]')
+                        FROM answers WHERE conversation = conversations.id AND answers.reader = readers.id
+                    )
+                ) ORDER BY conversations.created_at), '[]') FROM conversations WHERE reader = readers.id
+            ),
+            'kept_for_others', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'searched_for', answer->>'searched_for', 'text', answer->>'text', 'stored_at', stored_at
+                ) ORDER BY stored_at), '[]') FROM answer_cache WHERE reader = readers.id
+            )
+        )::text FROM readers WHERE id = $1
+        """,
+        reader,
+    )
+    return kept

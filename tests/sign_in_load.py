@@ -1,0 +1,94 @@
+"""What many log-ins at once cost the server and those who read beside them.
+
+    python -m tests.sign_in_load [LOG-INS]
+
+Starts a server, signs readers up, and asks it a cheap query again and again, first alone, then while they all log in at
+once (64 unless said otherwise). Prints the query's times and the server's extra memory. Linux only, for /proc.
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+
+from tests.conftest import LIGHTHOUSE, ROOT
+from tests.processes import Server, server
+from tests.readers import Account, log_in, sign_up
+
+QUERY = {"query": "{ book { title } }"}
+EVERY_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Times of the cheap query in seconds, alone and beside the log-ins; how long those took; extra memory in MiB."""
+
+    alone: list[float]
+    beside: list[float]
+    seconds: float
+    memory: float
+
+
+def resident(server: Server, line: str) -> float:
+    """The server's resident memory in MiB: VmRSS for now, VmHWM for the most so far."""
+    status = Path(f"/proc/{server.process.pid}/status").read_text()
+    (found,) = [each for each in status.splitlines() if each.startswith(f"{line}:")]
+    return int(found.split()[1]) / 1024
+
+
+async def query_until(url: str, over: asyncio.Event) -> list[float]:
+    """The times of one cheap query after the other."""
+    times = []
+    async with httpx.AsyncClient() as client:
+        while not over.is_set():
+            began = time.perf_counter()
+            (await client.post(url, json=QUERY)).raise_for_status()
+            times.append(time.perf_counter() - began)
+            await asyncio.sleep(EVERY_SECONDS)
+    return times
+
+
+async def measure(running: Server, log_ins: int) -> Load:
+    """The same time alone and beside the log-ins."""
+    accounts = [await sign_up(running.url) for _ in range(log_ins)]
+    before = resident(running, "VmRSS")
+    beside, seconds = await beside_log_ins(running.url, accounts)
+    memory = resident(running, "VmHWM") - before
+    over = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, over.set)
+    return Load(await query_until(running.url, over), beside, seconds, memory)
+
+
+async def beside_log_ins(url: str, accounts: Sequence[Account]) -> tuple[list[float], float]:
+    """The times of the cheap query while all log in, and how long that took."""
+    over = asyncio.Event()
+    querying = asyncio.create_task(query_until(url, over))
+    began = time.perf_counter()
+    await asyncio.gather(*map(log_in, accounts))
+    over.set()
+    return await querying, time.perf_counter() - began
+
+
+def p99(times: list[float]) -> float:
+    """In milliseconds."""
+    return float(np.percentile(times, 99)) * 1000
+
+
+async def main(log_ins: int) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory(dir=ROOT / ".footnote") as folder:
+        async with server(DATA_DIR=folder, BOOK_PATH=LIGHTHOUSE, SIGNUPS_PER_ADDRESS_PER_HOUR=10**6) as running:
+            load = await measure(running, log_ins)
+    print(f"{log_ins} log-ins at once: {load.seconds:.1f} s, {load.memory:.0f} MiB more memory")
+    print(f"a cheap query alone:  p50 {np.median(load.alone) * 1000:.1f} ms, p99 {p99(load.alone):.1f} ms")
+    print(f"a cheap query beside: p50 {np.median(load.beside) * 1000:.1f} ms, p99 {p99(load.beside):.1f} ms")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 64))

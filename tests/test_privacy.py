@@ -1,0 +1,171 @@
+"""Privacy: what is kept of a reader is shown to that reader, and gone when the reader goes."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from db.postgres import Database
+from tests.claude import Cite, End, Pause, Say, ScriptedClaude
+from tests.client import ASK, ASK_AND_WAIT, ask, events, events_with, socket
+from tests.conftest import LIGHTHOUSE, MakeSettings
+from tests.processes import server
+from tests.readers import CHANGE_PASSWORD, DELETE, LOG_IN, PASSWORD, SIGN_UP, Account, log_in, new_email, sign_up
+from tests.serving import Served, serving
+
+WICK = "How often is the wick trimmed, asks Zubaida?"
+MY_DATA = "{ myData }"
+
+
+@pytest.fixture
+async def fresh(new_settings: MakeSettings, database_url: str, claude: ScriptedClaude) -> AsyncIterator[Served]:
+    """A server with a database of its own, that keeps answers for others."""
+    settings = new_settings(database_url=database_url, anthropic_api_key="key", anthropic_base_url=claude.url)
+    async with serving(settings) as served:
+        yield served
+
+
+async def everything(database: Database) -> str:
+    """All rows of all tables, as text."""
+    tables = await database.fetch("SELECT format('%I', tablename) AS name FROM pg_tables WHERE schemaname = 'public'")
+    rows = [await database.fetch(f"SELECT {row['name']}::text AS row FROM {row['name']}") for row in tables]
+    return "\n".join(row["row"] for table in rows for row in table)
+
+
+async def tables_of_readers(database: Database) -> set[str]:
+    """The tables whose rows belong to readers."""
+    rows = await database.fetch(
+        """
+        SELECT conrelid::regclass::text AS name FROM pg_constraint
+        WHERE contype = 'f' AND confrelid = 'readers'::regclass AND confdeltype = 'c'
+        """
+    )
+    return {row["name"] for row in rows}
+
+
+async def live(served: Served, claude: ScriptedClaude, email: str) -> Account:
+    """A reader with something in every table that readers have rows in."""
+    account = await sign_up(served.url, email, name="Zubaida Khatoon")
+    claude.script(Say("Every four hours.", (Cite(0, 0, 1),)), End())
+    told = await events(served.url, WICK, account.token)
+    conversation = told[0]["conversationId"]
+    await events_with(served.url, token=account.token, question="And why, asks Zubaida?", conversationId=conversation)
+    await ask(served.url, LOG_IN, email=email, password="a wrong password")
+    return account
+
+
+async def test_export_is_complete(fresh: Served, claude: ScriptedClaude) -> None:
+    account = await live(fresh, claude, "zubaida@example.com")
+    data = (await account.ask(MY_DATA))["myData"]
+    database = fresh.house.stores.database
+    owned = {
+        table: await database.fetchval(f"SELECT count(*) FROM {table} WHERE reader = $1", account.id)
+        for table in await tables_of_readers(database)
+    }
+    answers = [answer for conversation in data["conversations"] for answer in conversation["answers"]]
+    assert owned == {
+        "sessions": len(data["sessions"]),
+        "conversations": len(data["conversations"]),
+        "answers": len(answers),
+        "answer_cache": len(data["kept_for_others"]),
+    }
+    assert min(owned.values()) >= 1
+    assert [answer["question"] for answer in answers] == [WICK, "And why, asks Zubaida?"]
+    assert (answers[0]["text"], answers[0]["status"]) == ("Every four hours.", "COMPLETE")
+    assert (data["reader"]["email"], data["reader"]["name"]) == ("zubaida@example.com", "Zubaida Khatoon")
+    assert "argon2" not in json.dumps(data)
+
+
+async def test_export_has_nothing_of_others(fresh: Served, claude: ScriptedClaude) -> None:
+    await live(fresh, claude, "zubaida@example.com")
+    other = await sign_up(fresh.url)
+    data = (await other.ask(MY_DATA))["myData"]
+    assert (data["conversations"], data["kept_for_others"], len(data["sessions"])) == ([], [], 1)
+    assert "Zubaida" not in json.dumps(data)
+
+
+async def test_deletion_needs_the_password(fresh: Served) -> None:
+    account = await sign_up(fresh.url)
+    for variables in ({}, {"password": None}, {"password": "a wrong password"}):
+        assert (await account.ask(DELETE, **variables))["deleteAccount"]["__typename"] == "InvalidCredentials"
+    assert await account.is_signed_in()
+
+
+async def test_deletion_leaves_no_trace_in_tables(fresh: Served, claude: ScriptedClaude) -> None:
+    database = fresh.house.stores.database
+    before = await everything(database)
+    account = await live(fresh, claude, "zubaida@example.com")
+    assert "Zubaida" in await everything(database)
+    assert (await account.ask(DELETE, password=PASSWORD))["deleteAccount"] == {
+        "__typename": "AccountDeleted",
+        "email": "zubaida@example.com",
+    }
+    left = set((await everything(database)).splitlines()) - set(before.splitlines())
+    assert not [row for row in left if account.id in row or "ubaida" in row or "answer" in row]
+    assert all(row.startswith('("sign ') for row in left), left  # attempts, by digests of the address they came from
+    assert not await account.is_signed_in()
+    assert (await ask(fresh.url, LOG_IN, email=account.email, password=PASSWORD))["login"]["__typename"] == (
+        "InvalidCredentials"
+    )
+
+
+async def test_deletion_leaves_no_trace_while_a_question_runs(fresh: Served, claude: ScriptedClaude) -> None:
+    database = fresh.house.stores.database
+    account = await sign_up(fresh.url, "zubaida@example.com")
+    claude.script(Say("Every four hours, Zubaida. "), Pause(1.5), Say("So it is.", (Cite(0, 0, 1),)), End())
+    async with socket(fresh.url, account.token) as opened:
+        await opened.start(ASK, question=WICK)
+        while (await opened.receive())["payload"]["data"]["ask"]["__typename"] != "AnswerDelta":
+            pass
+        await account.ask(DELETE, password=PASSWORD)
+    await asyncio.sleep(2)  # longer than the answer would have taken, and than it takes to be stored
+    assert "ubaida" not in await everything(database)
+    assert claude.calls[-1].ended == "gone"
+
+
+async def test_a_question_whose_reader_goes_before_it_is_begun_is_not_stored(
+    fresh: Served, claude: ScriptedClaude
+) -> None:
+    database = fresh.house.stores.database
+    for _ in range(5):
+        account = await sign_up(fresh.url, "zubaida@example.com")
+        claude.script(Say("Every four hours.", (Cite(0, 0, 1),)), End())
+        await asyncio.gather(account.post(ASK_AND_WAIT, question=WICK), account.post(DELETE, password=PASSWORD))
+        await asyncio.sleep(0.2)
+        assert "ubaida" not in await everything(database)
+
+
+async def test_who_deleted_an_account_can_sign_up_again_with_nothing_left(fresh: Served) -> None:
+    account = await sign_up(fresh.url, "zubaida@example.com")
+    await events(fresh.url, WICK, account.token)
+    await account.ask(DELETE, password=PASSWORD)
+    again = await sign_up(fresh.url, "zubaida@example.com")
+    assert again.id != account.id
+    assert (await again.ask(MY_DATA))["myData"]["conversations"] == []
+
+
+async def test_no_personal_data_in_prompts(fresh: Served, claude: ScriptedClaude) -> None:
+    account = await sign_up(fresh.url, "zubaida@example.com", name="Zubaida Khatoon")
+    await events(fresh.url, "How often is the wick trimmed?", account.token)
+    sent = json.dumps([call.body for call in claude.calls])
+    assert sent.count("wick") > 1
+    assert not [word for word in ("ubaida", "hatoon", account.id, "example.com") if word in sent]
+
+
+async def test_no_personal_data_in_logs(new_settings: MakeSettings) -> None:
+    email, data_dir = new_email(), new_settings().data_dir
+    async with server(DATA_DIR=data_dir, BOOK_PATH=LIGHTHOUSE) as running:
+        account = await sign_up(running.url, email, name="Zubaida Khatoon")
+        await events(running.url, WICK, account.token)
+        await ask(running.url, SIGN_UP, email=email, password=PASSWORD)
+        await ask(running.url, LOG_IN, email=email, password="a wrong password")
+        await account.ask(CHANGE_PASSWORD, current=PASSWORD, new="another fine password")
+        await (await log_in(account, "another fine password")).ask(DELETE, password="another fine password")
+        await account.post('{ answer(id: "Zubaida") { text } me { nothing_of_zubaida } }')
+        running.process.terminate()
+        logs = running.told + await running.rest()
+    told = (logs + (data_dir / "postgres" / "server.log").read_text("utf-8")).lower()
+    assert "footnote is starting" in told
+    assert "database system is shut down" in told
+    assert not [word for word in ("ubaida", "hatoon", email, "wick trimmed", PASSWORD, "argon2") if word in told]
