@@ -1,6 +1,7 @@
 """The one place where things are made: opened in order, closed in reverse, by one context manager."""
 
 import asyncio
+import hmac
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -35,7 +36,7 @@ from services.retrieval import Retriever
 from services.services import Services
 from services.session_watch import open_session_watch
 from services.sessions import Sessions
-from services.tokens import Tokens, kept_secret
+from services.tokens import SecretUnusable, Tokens, kept_secret
 from services.understanding import Understanding, read_reword_rules
 from services.writer import Writer, read_rules
 from settings import Settings, SettingsInvalid
@@ -120,6 +121,8 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
                 grace_seconds=settings.leave_grace_seconds,
             )
         )
+        secrets = await signing_secrets(settings)
+        sessions = sessions_of(settings, stores.database, secrets)
         services = Services(
             reading=Reading(library, retriever),
             answers=answers,
@@ -128,10 +131,11 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
                 await opened.enter_async_context(open_hashing()),
                 Attempts(
                     stores.database,
+                    hmac.digest(secrets[0].encode(), b"footnote attempts", "sha256"),
                     failures_per_address=settings.login_failures_per_address_per_hour,
                     sign_ups_per_address=settings.signups_per_address_per_hour,
                 ),
-                sessions := await sessions_of(settings, stores.database),
+                sessions,
                 library,
                 ["footnote", urlsplit(settings.book_url).hostname or ""],
             ),
@@ -142,15 +146,25 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
         yield House(stores, index, library, retriever, services)
 
 
-async def sessions_of(settings: Settings, database: Database) -> Sessions:
-    """Sessions signed with the settings' secrets; without one, with a secret that is made once and kept."""
+async def signing_secrets(settings: Settings) -> list[str]:
+    """The settings' secrets, the one that signs first; without one, a secret that is made once and kept.
+
+    Raises SettingsInvalid.
+    """
     given = [settings.jwt_secret.get_secret_value(), settings.jwt_previous_secret.get_secret_value()]
-    if not given[0]:
-        given[0] = await asyncio.to_thread(kept_secret, settings.data_dir / "jwt-secret")
+    try:
+        given[0] = given[0] or await asyncio.to_thread(kept_secret, settings.data_dir / "jwt-secret")
+    except SecretUnusable as error:
+        raise SettingsInvalid(f"JWT_SECRET is empty, and {error}") from None
+    return [secret for secret in given if secret]
+
+
+def sessions_of(settings: Settings, database: Database, secrets: list[str]) -> Sessions:
+    """Sessions signed with the first of these secrets. Raises SettingsInvalid."""
     better_auth = None
     if settings.better_auth_url:
         better_auth = BetterAuth(settings.better_auth_url, settings.better_auth_audience)
-    tokens = Tokens([secret for secret in given if secret], settings.access_token_expire_minutes)
+    tokens = Tokens(secrets, settings.access_token_expire_minutes)
     return Sessions(database, tokens, better_auth, frozenset(map(author, settings.authors)))
 
 

@@ -16,26 +16,26 @@ async def find(database: Database, *, key: bytes, days: float) -> tuple[str, str
     return (row["answer"], row["cited"]) if row else None
 
 
-async def store(database: Database, *, key: bytes, answer: str, cited: str, days: float, reader: str | None) -> None:
+async def store(database: Database, *, key: bytes, answer: str, cited: str, days: float, answer_id: str) -> None:
     """Keep an answer in place of the one that was kept for the same question; those older than so many days go.
 
-    Of a reader whose account is gone nothing is kept: the lock puts this and the deletion in a row.
+    Of an answer that was deleted nothing is kept: the lock puts this and the deletion in a row.
     """
     await database.execute(
         """
         WITH swept AS (
             DELETE FROM answer_cache WHERE key <> $1 AND stored_at <= now() - make_interval(secs => $4 * 86400)
         )
-        INSERT INTO answer_cache (key, answer, cited, reader) SELECT $1, $2, $3, $5
-        WHERE $5::uuid IS NULL OR EXISTS (SELECT FROM readers WHERE id = $5 FOR KEY SHARE)
+        INSERT INTO answer_cache (key, answer, cited, answer_id)
+        SELECT $1, $2, $3, id FROM answers WHERE id = $5 FOR KEY SHARE
         ON CONFLICT (key) DO UPDATE
-        SET answer = excluded.answer, cited = excluded.cited, reader = excluded.reader, stored_at = now()
+        SET answer = excluded.answer, cited = excluded.cited, answer_id = excluded.answer_id, stored_at = now()
         """,
         key,
         answer,
         cited,
         days,
-        reader,
+        answer_id,
     )
 
 

@@ -22,27 +22,11 @@ async def insert(database: Database, *, id: str, conversation: str, reader: str 
     was begun before signing in takes it over. False, and nothing stored, if the conversation is another reader's, or
     the reader's account is gone: its row is locked, so that a deletion comes before this or after it.
     """
-    stored = await database.fetchval(
-        """
-        WITH owner AS (
-            SELECT $4::uuid AS reader WHERE $4 IS NULL OR EXISTS (SELECT FROM readers WHERE id = $4 FOR KEY SHARE)
-        ), begun AS (
-            INSERT INTO conversations (id, reader) SELECT $2, reader FROM owner
-            ON CONFLICT (id) DO UPDATE SET reader = excluded.reader
-            WHERE conversations.reader IS NULL OR conversations.reader = excluded.reader
-            RETURNING id, reader
-        ), taken_over AS (
-            UPDATE answers SET reader = begun.reader FROM begun
-            WHERE answers.conversation = begun.id AND answers.reader IS NULL AND begun.reader IS NOT NULL
-        )
-        INSERT INTO answers (id, conversation, reader, status, snapshot)
-        SELECT $1, id, reader, 'STREAMING', $3 FROM begun RETURNING true
-        """,
-        id,
-        conversation,
-        snapshot,
-        reader,
-    )
+    async with database.transaction() as connection:
+        stored = await connection.fetchval(INSERT, id, conversation, snapshot, reader)
+        if stored and reader:
+            # A statement of its own: it sees the answer of nobody in particular whose storing the first one waited for.
+            await connection.execute(TAKE_OVER, conversation, reader)
     return bool(stored)
 
 
@@ -138,3 +122,18 @@ async def finish(
         unseen_seconds,
     )
     return bool(ended)
+
+
+INSERT = """
+    WITH owner AS (
+        SELECT $4::uuid AS reader WHERE $4 IS NULL OR EXISTS (SELECT FROM readers WHERE id = $4 FOR KEY SHARE)
+    ), begun AS (
+        INSERT INTO conversations (id, reader) SELECT $2, reader FROM owner
+        ON CONFLICT (id) DO UPDATE SET reader = excluded.reader
+        WHERE conversations.reader IS NULL OR conversations.reader = excluded.reader
+        RETURNING id, reader
+    )
+    INSERT INTO answers (id, conversation, reader, status, snapshot)
+    SELECT $1, id, reader, 'STREAMING', $3 FROM begun RETURNING true
+"""
+TAKE_OVER = "UPDATE answers SET reader = $2 WHERE conversation = $1 AND reader IS NULL"

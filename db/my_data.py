@@ -3,12 +3,13 @@
 from db.postgres import Database
 
 
-async def read(database: Database, *, reader: str) -> str:
-    """A JSON object: sessions, conversations with their answers, oldest first, and cached questions.
+async def read(database: Database, *, reader: str) -> str | None:
+    """A JSON object: sessions, conversations with their answers, oldest first, and cached questions; None if the
+    account is gone. Of a running answer, what is stored of its text.
 
     One statement, so that it is all of one moment.
     """
-    kept: str = await database.fetchval(
+    kept: str | None = await database.fetchval(
         """
         SELECT jsonb_build_object(
             'signed_in_through', CASE WHEN subject IS NULL THEN 'password' ELSE 'Better Auth' END,
@@ -23,16 +24,25 @@ async def read(database: Database, *, reader: str) -> str:
                     'id', conversations.id,
                     'created_at', conversations.created_at,
                     'answers', (
-                        SELECT coalesce(jsonb_agg(snapshot || jsonb_build_object('status', status)
+                        SELECT coalesce(jsonb_agg(
+                            snapshot || jsonb_build_object('status', status) || coalesce(so_far, '{}')
                             ORDER BY answers.created_at), '[]')
-                        FROM answers WHERE conversation = conversations.id AND answers.reader = readers.id
+                        FROM answers LEFT JOIN LATERAL (
+                            SELECT jsonb_build_object('text', string_agg(
+                                event->>'text', '' ORDER BY (event->'seq')::integer
+                            )) AS so_far
+                            FROM answer_events, jsonb_array_elements(events) AS event
+                            WHERE answer = answers.id AND status = 'STREAMING' HAVING count(event->>'text') > 0
+                        ) AS said ON true
+                        WHERE conversation = conversations.id AND answers.reader = readers.id
                     )
                 ) ORDER BY conversations.created_at), '[]') FROM conversations WHERE reader = readers.id
             ),
             'kept_for_others', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'searched_for', answer->>'searched_for', 'text', answer->>'text', 'stored_at', stored_at
-                ) ORDER BY stored_at), '[]') FROM answer_cache WHERE reader = readers.id
+                ) ORDER BY stored_at), '[]')
+                FROM answer_cache JOIN answers ON answers.id = answer_id WHERE reader = readers.id
             )
         )::text FROM readers WHERE id = $1
         """,

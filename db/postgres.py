@@ -198,6 +198,9 @@ class Database:
                     raise
                 connection.terminate()  # the server's farewell was read, its hanging up was not yet: of no use any more
             raise DatabaseUnavailable(f"The connection to PostgreSQL was lost: {error}", lost=True) from error
+        except asyncpg.PostgresError as error:
+            error.detail = None  # it quotes whole rows, and with them what readers wrote, into the log
+            raise
         finally:
             await self._pool.release(connection, timeout=ACQUIRE_SECONDS)
 

@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import UNSET
 
-from resolvers.context import Info
+from resolvers.context import SESSION_OVER, Info, refusal
 from services.accounts import (
     AccountDeleted,
     EmailTaken,
@@ -57,7 +57,10 @@ async def me(info: Info) -> Reader | None:
 
 
 async def my_data(info: Info) -> object:
-    return await info.context.services.my_data.export(await info.context.signed_in())
+    data = await info.context.services.my_data.export(await info.context.signed_in())
+    if data is None:  # the account went after the token was looked at
+        raise refusal("UNAUTHENTICATED", SESSION_OVER)
+    return data
 
 
 async def signup(
@@ -78,7 +81,11 @@ async def logout(info: Info, everywhere: bool = False) -> bool:
 
 
 async def update_profile(info: Info, input: ProfileInput) -> Reader | InvalidInput:
-    return await info.context.services.accounts.update_profile(await info.context.signed_in(), input.value())
+    signed_in = await info.context.signed_in()
+    updated = await info.context.services.accounts.update_profile(signed_in, input.value())
+    if updated is None:
+        raise refusal("UNAUTHENTICATED", SESSION_OVER)
+    return updated
 
 
 async def change_password(

@@ -1,10 +1,9 @@
 """What every resolver is given: the services, and what is known of the caller."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import strawberry
 import structlog
@@ -15,6 +14,7 @@ from services.readers import Caller
 from services.services import Services
 from services.sessions import SignedIn
 
+SESSION_OVER = "Your session has ended. Sign in again."
 # One for each operation: the transport says in it how the listener left.
 LEAVE: ContextVar[Leave] = ContextVar("leave")
 
@@ -29,6 +29,7 @@ class Context:
     authorization: str | None = None
     connection_params: Mapping[str, object] | None = None
     opened_by: SignedIn | None = None
+    _known: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def leave(self) -> Leave:
@@ -37,13 +38,12 @@ class Context:
 
     @property
     def token(self) -> str | None:
-        """What the caller signs in with; None for who does not."""
+        """What the caller signs in with; None for who does not. Other schemes are not ours: a proxy's password, say."""
         params = self.connection_params or {}
         given = params.get("Authorization", params.get("authorization", self.authorization))
-        if given is None or given == "":
-            return None
-        scheme, _, token = str(given).strip().rpartition(" ")
-        return token if scheme.lower() in ("", "bearer") else str(given)
+        *scheme, token = str(given or "").split(" ") if given else [""]
+        signs_in = token and token.lower() != "bearer" and (not scheme or scheme[0].lower() == "bearer")
+        return token if signs_in else None
 
     async def find_reader(self) -> SignedIn | None:
         """The reader who calls, asked anew each time: a socket lives long, and its session may have ended. None for
@@ -51,29 +51,23 @@ class Context:
         signed_in = await self.services.sessions.identify(self.token) if self.token else None
         if signed_in:
             structlog.contextvars.bind_contextvars(reader=signed_in.reader.id)
+            self.opened_by = self.opened_by or signed_in
+            self._known.set()
         return signed_in
 
-    async def open(self) -> bool:
-        """Find out who opens a socket or a stream, which ends with that session. False for a token that does not
-        hold."""
-        self.opened_by = await self.find_reader()
-        return self.opened_by is not None or self.token is None
-
-    @contextmanager
-    def watching(self) -> Iterator[asyncio.Event]:
-        """Gives the event that is set when the session that opened this is over."""
-        if not self.opened_by:
-            yield asyncio.Event()
-            return
+    async def session_over(self) -> None:
+        """Wait until the session that this was done with is over; for ever, where there is none."""
+        await self._known.wait()
+        assert self.opened_by
         with self.services.session_watch.watching(self.opened_by) as ended:
-            yield ended
+            await ended.wait()
 
     async def caller(self) -> Caller:
         """The reader who calls, or nobody at an address. Raises UNAUTHENTICATED for a token that does not hold: its
         reader would not want to go on as nobody."""
         signed_in = await self.find_reader()
         if self.token and not signed_in:
-            raise refusal("UNAUTHENTICATED", "Your session has ended. Sign in again.")
+            raise refusal("UNAUTHENTICATED", SESSION_OVER)
         return Caller(signed_in.reader.id if signed_in else None, self.address)
 
     async def signed_in(self) -> SignedIn:

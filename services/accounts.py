@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import db.readers
-from db.attempts import Taken
 from db.postgres import Database
 from db.readers import ReaderRow
-from services.attempts import Attempts, digest
+from services.attempts import Attempts
 from services.emails import EmailAddress, read_email
 from services.hashing import Hashing
 from services.library import Library, NoBook
@@ -64,10 +63,11 @@ class ProfileChange:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A password that was right: of which account, by which hash."""
+    """A password that was right: of which account, by which hash, and whether that should be made anew."""
 
     row: ReaderRow
     password_hash: str
+    outdated: bool = False
 
 
 Refusal = InvalidCredentials | TooManyAttempts | Busy
@@ -102,16 +102,20 @@ class Accounts:
             return email
         if isinstance(name, InvalidInput):
             return name
+        taken = await self._attempts.sign_up(address)
+        if not isinstance(taken, list):
+            return taken
+        opened = await self._open(given, email, name)
+        await (self._attempts.give_back if isinstance(opened, Busy) else self._attempts.fail)(taken)
+        return opened
+
+    async def _open(
+        self, given: SignUp, email: EmailAddress, name: str | None
+    ) -> Session | EmailTaken | WeakPassword | Busy:
         if weak := await self._weakness(given.password, email):
             return weak
-        taken = await self._attempts.sign_up(address)
-        if isinstance(taken, TooManyAttempts):
-            return taken
         if await db.readers.by_email(self._database, compared_email=email.compared):
             return EmailTaken()
-        return await self._open(given, email, name)
-
-    async def _open(self, given: SignUp, email: EmailAddress, name: str | None) -> Session | EmailTaken | Busy:
         password_hash = await self._hashing.hash(normal(given.password))
         if isinstance(password_hash, Busy):
             return password_hash
@@ -131,45 +135,59 @@ class Accounts:
         """A session for who knows the password."""
         read = read_email(email)
         compared = read.compared if isinstance(read, EmailAddress) else ""
-        checked = await self._check(compared, password, address)
-        if not isinstance(checked, Checked):
-            return checked
-        return await self._sessions.open(checked.row, checked.password_hash) or InvalidCredentials()
+        for _ in range(2):  # a log-in beside this one may make the hash anew; that is no change of the password
+            checked = await self._check(compared, password, address)
+            if not isinstance(checked, Checked):
+                return checked
+            if session := await self._sessions.open(checked.row, checked.password_hash):
+                return session
+        return InvalidCredentials()
 
     async def _check(self, compared_email: str, password: str, address: str) -> Checked | Refusal:
         """Counted before the hash, so that guessing is bounded whatever happens; an unknown address takes all the steps
         that a known one takes, and as long."""
-        taken = await self._attempts.sign_in(digest(compared_email), address)
-        if isinstance(taken, TooManyAttempts):
+        taken = await self._attempts.sign_in(compared_email, address)
+        if not isinstance(taken, list):
             return taken
+        checked = await self._verified(compared_email, password)
+        if isinstance(checked, Checked) and checked.outdated:
+            checked = await self._upgraded(checked, compared_email, password)
+        failed = isinstance(checked, InvalidCredentials)
+        await (self._attempts.fail if failed else self._attempts.give_back)(taken)
+        return checked
+
+    async def _verified(self, compared_email: str, password: str) -> Checked | InvalidCredentials | Busy:
         row = await db.readers.by_email(self._database, compared_email=compared_email)
         verified = await self._hashing.verify(row.password_hash if row else None, normal(password))
         if isinstance(verified, Busy):
-            await self._attempts.give_back(taken)
             return verified
         if not row or not row.password_hash or not verified.matches:
             return InvalidCredentials()
-        return await self._matched(row, row.password_hash, password, taken, outdated=verified.outdated)
+        return Checked(row, row.password_hash, verified.outdated)
 
-    async def _matched(
-        self, row: ReaderRow, stored: str, password: str, taken: list[Taken], *, outdated: bool
-    ) -> Checked | InvalidCredentials:
-        await self._attempts.give_back(taken)
-        upgraded = await self._hashing.hash(normal(password)) if outdated else stored
-        if isinstance(upgraded, Busy) or upgraded == stored:
-            return Checked(row, stored)
-        kept = await db.readers.upgrade_hash(self._database, id=row.id, old=stored, new=upgraded)
-        return Checked(row, upgraded) if kept else InvalidCredentials()
+    async def _upgraded(
+        self, checked: Checked, compared_email: str, password: str
+    ) -> Checked | InvalidCredentials | Busy:
+        """By a newer hash; where another one was stored meanwhile, the password is held against that."""
+        upgraded = await self._hashing.hash(normal(password))
+        if isinstance(upgraded, Busy):
+            return checked
+        old = checked.password_hash
+        if await db.readers.upgrade_hash(self._database, id=checked.row.id, old=old, new=upgraded):
+            return Checked(checked.row, upgraded)
+        return await self._verified(compared_email, password)
 
     async def _weakness(self, password: str, email: EmailAddress) -> WeakPassword | None:
+        """After an attempt was counted: on some passwords zxcvbn takes 50 ms, and a thread would help nobody, since it
+        keeps the interpreter's lock."""
         try:
             names = [*self._site, (await self._library.edition()).title]
         except NoBook:
             names = [*self._site]
         return weakness(password, email, names)
 
-    async def update_profile(self, signed_in: SignedIn, change: ProfileChange) -> Reader | InvalidInput:
-        """Change what is given."""
+    async def update_profile(self, signed_in: SignedIn, change: ProfileChange) -> Reader | InvalidInput | None:
+        """Change what is given; None if the account is gone."""
         name = read_name(change.name)
         if isinstance(name, InvalidInput):
             return name
@@ -181,35 +199,34 @@ class Accounts:
             hardware=change.hardware,
             clear_name=change.clear_name or (change.name is not None and name is None),
         )
-        return reader_of(row) if row else signed_in.reader
+        return reader_of(row) if row else None
 
     async def change_password(
         self, signed_in: SignedIn, current: str, new: str, address: str
     ) -> Session | WeakPassword | Refusal:
-        """Replace the password and end all other sessions; this one gets a new token."""
+        """Replace the password and end all sessions, this one too: its token may be in other hands. Gives a new one."""
         if not isinstance(signed_in.by, OwnSession):
             return InvalidCredentials("Your password is kept where you signed in. Change it there.")
-        if weak := await self._weakness(new, signed_in.by.email):
-            return weak
         checked = await self._check(signed_in.by.email.compared, current, address)
         if not isinstance(checked, Checked):
             return checked
-        return await self._replace(checked, new, signed_in.by.id)
+        if weak := await self._weakness(new, signed_in.by.email):
+            return weak
+        return await self._replace(checked, new)
 
-    async def _replace(self, checked: Checked, new: str, session: str) -> Session | InvalidCredentials | Busy:
+    async def _replace(self, checked: Checked, new: str) -> Session | InvalidCredentials | Busy:
         password_hash = await self._hashing.hash(normal(new))
         if isinstance(password_hash, Busy):
             return password_hash
         expires_at = self._sessions.expiry()
-        changed = await db.readers.change_password(
+        session = await db.readers.change_password(
             self._database,
             id=checked.row.id,
             old=checked.password_hash,
             new=password_hash,
-            session=session,
             expires_at=expires_at,
         )
-        return self._sessions.renewed(checked.row, session, expires_at) if changed else InvalidCredentials()
+        return self._sessions.renewed(checked.row, session, expires_at) if session else InvalidCredentials()
 
     async def delete(self, signed_in: SignedIn, password: str, address: str) -> AccountDeleted | Refusal:
         """Remove the account and everything of it, a question that is being answered too."""
@@ -220,7 +237,7 @@ class Accounts:
         checked = await self._check(email, password, address)
         if not isinstance(checked, Checked):
             return checked
-        await db.readers.delete(self._database, id=checked.row.id, who=digest(email))
+        await db.readers.delete(self._database, id=checked.row.id, who=self._attempts.digest(email))
         return AccountDeleted(signed_in.reader.email)
 
 

@@ -60,9 +60,9 @@ class AnswerCache:
             await db.answer_cache.drop(self._database, key=key)
         return kept
 
-    async def keep(self, edition: Edition, answer: Answer, reader_id: str | None, *, leaned: bool) -> None:
-        """Keep a whole answer of the model for who asks next, until the account of who asked first is deleted; `leaned`
-        tells that its question did not stand alone."""
+    async def keep(self, edition: Edition, answer: Answer, *, leaned: bool) -> None:
+        """Keep a whole answer of the model for who asks next, until it is deleted with the account of who asked first;
+        `leaned` tells that its question did not stand alone."""
         if not self._days:
             return
         cited = {citation.url: section(edition, citation.url) for citation in answer.citations}
@@ -72,7 +72,7 @@ class AnswerCache:
             answer=orjson.dumps(kept_of(answer)).decode(),
             cited=orjson.dumps(cited).decode(),
             days=self._days,
-            reader=reader_id,
+            answer_id=answer.id,
         )
 
     def _key(self, question: str, reworded: str | None) -> bytes:

@@ -53,7 +53,7 @@ class Running:
 
     @property
     def reader_id(self) -> str | None:
-        """Whose answer it is; None for whoever holds its id."""
+        """Who asked; None for whoever holds its id, until a reader takes the conversation over."""
         return self.prepared.asked.caller.reader_id
 
     def end(self, ending: AnswerStatus) -> None:
@@ -112,8 +112,11 @@ class Answers:
 
     async def find(self, id: str, reader_id: str | None) -> Answer | None:
         """An answer by its id, finished or not, if this reader may see it."""
-        if running := self._running.get(normal(id)):
-            return running.draft.so_far() if may_see(running.reader_id, reader_id) else None
+        running = self._running.get(normal(id))
+        if running and not await self._may_see(running, reader_id):
+            return None
+        if running and not running.over.is_set():
+            return running.draft.so_far()
         stored = await self._journal.find(normal(id)) if normal(id) else None
         return stored.answer if stored and may_see(stored.reader_id, reader_id) else None
 
@@ -137,6 +140,12 @@ class Answers:
         for running in self._running.values():
             running.end(AnswerStatus.INTERRUPTED)
         await asyncio.gather(*self._owners)
+
+    async def _may_see(self, running: Running, reader_id: str | None) -> bool:
+        # What nobody in particular asked may be a reader's by now, and another process the one that was told.
+        if running.reader_id is None:
+            return await self._journal.may_see(running.draft.start.id, reader_id)
+        return may_see(running.reader_id, reader_id)
 
     async def _ask(self, asked: Asked) -> Running | Refused:
         asked_at = time.monotonic()
@@ -176,7 +185,7 @@ class Answers:
             return
         try:
             edition, leaned = made_of.book.edition, prepared.understood.leaned
-            await self._cache.keep(edition, answer, prepared.asked.caller.reader_id, leaned=leaned)
+            await self._cache.keep(edition, answer, leaned=leaned)
         except Exception:
             log.exception("an answer was not kept for others", answer=answer.id)
 

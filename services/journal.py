@@ -22,6 +22,7 @@ from services.answer import (
     AnswerStatus,
 )
 from services.answer_log import AnswerLog
+from services.readers import may_see
 from services.understanding import TURNS, Turn
 
 STORE_SECONDS = 0.5  # what a crash may cost: the events of so long
@@ -145,6 +146,11 @@ class Journal:
         if await self._end_if_lost(row):
             return await self.find(id)
         return Stored(so_far(answer, await self._events(id)), row.reader)
+
+    async def may_see(self, id: str, reader_id: str | None) -> bool:
+        """Whether an answer is stored, and not another reader's."""
+        row = await db.answers.find(self._database, id=id)
+        return row is not None and may_see(row.reader, reader_id)
 
     async def replay(self, id: str, after: int) -> AsyncGenerator[AnswerEvent, None]:
         """The stored events above `after`, and those that another process is still storing, until the last."""

@@ -16,9 +16,12 @@ class MyData:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def export(self, signed_in: SignedIn) -> dict[str, Any]:
+    async def export(self, signed_in: SignedIn) -> dict[str, Any] | None:
         """As JSON: `reader`, `sessions`, `conversations` with their answers, and `kept_for_others`, the answers that
-        are given again to those who ask the same. Times are RFC 3339, of the server's clock."""
+        are given again to those who ask the same. Times are RFC 3339, of the server's clock. None if the account is
+        gone."""
         kept = await db.my_data.read(self._database, reader=signed_in.reader.id)
+        if kept is None:
+            return None
         found: dict[str, Any] = orjson.loads(orjson.dumps(asdict(signed_in.reader)))
         return {"reader": found, **orjson.loads(kept)}

@@ -5,17 +5,25 @@ import hashlib
 import os
 import secrets
 import tempfile
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jwt
+from jwt.types import Options
 
 ALGORITHM = "HS256"
 NAME = "footnote"  # issuer and audience
+SECRET_BYTES = 32  # RFC 7518, section 3.2: a key as long as the hash
 LONGEST = 8192  # characters; ours have some 400
-CLAIMS = ("sub", "sid", "iat", "exp", "iss", "aud")
+# Not when it was issued: another process' clock may be ahead of ours. When it ends, and its session, decide.
+OPTIONS: Options = {"require": ["sub", "sid", "iat", "exp", "iss", "aud"], "verify_iat": False}
+
+
+class SecretUnusable(ValueError):
+    """The file of the kept secret has none that could sign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +65,9 @@ class Tokens:
             return None
         try:
             key = self._keys[jwt.get_unverified_header(token)["kid"]]
-            claims = jwt.decode(token, key, [ALGORITHM], issuer=NAME, audience=NAME, options={"require": list(CLAIMS)})
-            return Claims(str(claims["sub"]), str(claims["sid"]), datetime.fromtimestamp(claims["exp"], UTC))
+            claims = jwt.decode(token, key, [ALGORITHM], issuer=NAME, audience=NAME, options=OPTIONS)
+            reader, session = (str(uuid.UUID(str(claims[claim]))) for claim in ("sub", "sid"))
+            return Claims(reader, session, datetime.fromtimestamp(claims["exp"], UTC))
         except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError):
             return None  # ValueError: among others what cannot be encoded at all, such as half a surrogate pair
 
@@ -69,16 +78,25 @@ def key_id(secret: str) -> str:
 
 
 def kept_secret(path: Path) -> str:
-    """The secret in a file that only its owner can read, made first where there is none.
+    """The secret in a file that only its owner can read, made first where there is none. Raises SecretUnusable.
 
-    Of several processes that start together one makes it: a link is made only where there is nothing yet.
+    Of several processes that start together one makes it: a link is made only where there is nothing yet, and to what
+    is on the disk already: a power cut must leave no empty file.
     """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, made = tempfile.mkstemp(dir=path.parent)  # readable by its owner only
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):
             os.link(made, path)
         os.unlink(made)
-    return path.read_text()
+    kept = path.read_bytes()
+    if len(kept.strip(b"\0")) < SECRET_BYTES:  # zeros are what some file systems leave of a file after a power cut
+        raise SecretUnusable(
+            f"{path} has less than {SECRET_BYTES} bytes, and so no secret that signs access tokens. Delete it, and a"
+            " new one is made; all readers then have to sign in again."
+        )
+    return kept.decode(errors="backslashreplace")

@@ -8,14 +8,14 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 import strawberry
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError, OperationType, get_operation_ast, parse
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -29,12 +29,13 @@ from strawberry.subscriptions import (
 )
 from strawberry.types.unset import UnsetType
 
-from resolvers.context import LEAVE, Context, Leave
+from resolvers.context import LEAVE, SESSION_OVER, Context, Leave
 from transport.sockets import SocketAdapter, SocketHandler
 from transport.streams import EventStream
 
 INIT_SECONDS = 5
 OPERATIONS_PER_SOCKET = 20
+LAST_WORDS_SECONDS = 0.3  # for an operation that ends its own session
 
 
 class Endpoint(GraphQL[Context, None]):
@@ -70,25 +71,34 @@ class Endpoint(GraphQL[Context, None]):
             return
         LEAVE.set(Leave())
         request = Request(scope, receive)
+        context = request.state.context = self._context(request)
+        ending = asyncio.ensure_future(context.session_over())
         try:
             await request.body()  # read here, so that from now on `receive` only tells of the client leaving
-            response = await self._unless_left(request, receive)
+            response = await self._unless_left(request, receive, ending)
         except ClientDisconnect:
             return
         except HTTPException as refused:
             reason = refused.reason.encode(errors="replace").decode()  # it may quote a lone surrogate back
             response = PlainTextResponse(reason, status_code=refused.status_code)
+        finally:
+            ending.cancel()
         await response(scope, receive, send)
 
-    async def _unless_left(self, request: Request, receive: Receive) -> Response:
-        """The response, unless the client goes before it is there: then nobody waits for it any more."""
-        running = asyncio.ensure_future(self.run(request))
-        leaving = asyncio.ensure_future(receive())
+    async def _unless_left(self, request: Request, receive: Receive, ending: asyncio.Future[None]) -> Response:
+        """The response, unless the client goes or the session ends before it is there: then nobody waits for it."""
+        running: asyncio.Future[Any] = asyncio.ensure_future(self.run(request))
+        leaving: asyncio.Future[Any] = asyncio.ensure_future(receive())
         try:
-            await asyncio.wait({running, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            if not running.done():
+            await asyncio.wait({running, leaving, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done():  # by this very operation, perhaps, which then has its answer in a moment
+                await asyncio.wait({running, leaving}, timeout=LAST_WORDS_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                response: Response = running.result()
+                return response
+            if leaving.done():
                 raise ClientDisconnect
-            return running.result()
+            return signed_out()
         finally:
             for task in (running, leaving):
                 task.cancel()
@@ -96,7 +106,7 @@ class Endpoint(GraphQL[Context, None]):
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | UnsetType | None:
         """Who opens a socket signs in with it, or not at all: a token that does not hold is refused here."""
-        if not await context.open():
+        if context.token and not await context.find_reader():
             raise ConnectionRejectionError
         return await super().on_ws_connect(context)
 
@@ -108,13 +118,12 @@ class Endpoint(GraphQL[Context, None]):
         headers: Mapping[str, str],
     ) -> Response:
         context: Context = request.state.context
-        await context.open()  # a token that does not hold is refused by the operation
-        return await super().create_streaming_response(
-            request, lambda: until_session_ends(context, stream()), sub_response, headers
-        )
+        watched = (lambda: until_session_ends(context, stream())) if context.token else stream
+        return await super().create_streaming_response(request, watched, sub_response, headers)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        request.state.context = self._context(request)
+        if isinstance(request, WebSocket):
+            return self._context(request)
         context: Context = request.state.context
         return context
 
@@ -148,18 +157,23 @@ class Endpoint(GraphQL[Context, None]):
 
 async def until_session_ends(context: Context, stream: AsyncIterator[str]) -> AsyncIterator[str]:
     """A stream, as long as the session that asked for it holds; then it is cut, as a socket is closed."""
-    with context.watching() as ended:
-        ending = asyncio.ensure_future(ended.wait())
-        try:
-            while (piece := await unless(ending, anext(stream, None))) is not None:
-                yield piece
-        finally:
-            ending.cancel()
-            if isinstance(stream, AsyncGenerator):
-                await stream.aclose()
+    ending = asyncio.ensure_future(context.session_over())
+    try:
+        while (piece := await unless(ending, anext(stream, None))) is not None:
+            yield piece
+    finally:
+        ending.cancel()
+        if isinstance(stream, AsyncGenerator):
+            await stream.aclose()
 
 
-async def unless(ending: asyncio.Future[Literal[True]], following: Awaitable[str | None]) -> str | None:
+def signed_out() -> Response:
+    """For an operation whose session ended before it did."""
+    error = {"message": SESSION_OVER, "extensions": {"code": "UNAUTHENTICATED"}}
+    return JSONResponse({"data": None, "errors": [error]})
+
+
+async def unless(ending: asyncio.Future[None], following: Awaitable[str | None]) -> str | None:
     """What follows, or None if the end comes first."""
     waiting = asyncio.ensure_future(following)
     try:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+import structlog
 from graphql import GraphQLError
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
@@ -20,7 +21,10 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 from resolvers.context import LEAVE, Context, Leave
 
 REASON_BYTES = 123  # RFC 6455, section 5.5: a close frame has room for no more
+TRY_AGAIN_LATER = 1013  # registered by IANA; clients of GraphQL connect again
 FORBIDDEN = 4403  # as the protocol says it of a connection_init that is refused
+
+log = structlog.get_logger()
 
 
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -32,13 +36,17 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         self._ending: asyncio.Task[None] | None = None
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except Exception:  # who this is cannot be found out at the moment
+            log.exception("a socket could not be opened")
+            await self.websocket.close(code=TRY_AGAIN_LATER, reason="Try again later")
+            return
         if self.connection_acknowledged and self.context.opened_by and not self._ending:
             self._ending = asyncio.create_task(self._end_with_session())
 
     async def _end_with_session(self) -> None:
-        with self.context.watching() as ended:
-            await ended.wait()
+        await self.context.session_over()
         for id in list(self.operations):  # at once: the client may take its time to close
             await self.cleanup_operation(id)
         await self.websocket.close(code=FORBIDDEN, reason="The session has ended")

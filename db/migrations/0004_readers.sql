@@ -43,11 +43,11 @@ CREATE TABLE attempts (
 -- Null: asked without signing in, and so of whoever holds the random id.
 ALTER TABLE conversations ADD COLUMN reader uuid REFERENCES readers ON DELETE CASCADE;
 ALTER TABLE answers ADD COLUMN reader uuid REFERENCES readers ON DELETE CASCADE;
--- Who asked first: the question is in that reader's words, and goes with the account. What was kept so far says too
--- much of who asked.
+-- The answer it was kept of: the question is in the words of who asked first, and goes with that answer. What was kept
+-- so far does not say which.
 DELETE FROM answer_cache;
-ALTER TABLE answer_cache ADD COLUMN reader uuid REFERENCES readers ON DELETE CASCADE;
+ALTER TABLE answer_cache ADD COLUMN answer_id uuid NOT NULL REFERENCES answers ON DELETE CASCADE;
 CREATE INDEX conversations_of_reader ON conversations (reader);
 CREATE INDEX answers_of_reader ON answers (reader);
-CREATE INDEX answer_cache_of_reader ON answer_cache (reader);
+CREATE INDEX answer_cache_of_answer ON answer_cache (answer_id);
 CREATE INDEX answer_cache_by_age ON answer_cache (stored_at);
