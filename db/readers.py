@@ -95,8 +95,10 @@ async def upgrade_hash(database: Database, *, id: str, old: str, new: str) -> bo
     return bool(changed)
 
 
-async def change_password(database: Database, *, id: str, old: str, new: str, expires_at: datetime) -> str | None:
-    """Change the password, end all sessions and return the id of a new one; None if it was changed meanwhile.
+async def change_password(
+    database: Database, *, id: str, old: str, new: str, session: str, expires_at: datetime
+) -> bool:
+    """Change the password, end all other sessions and prolong this one; False if the password was changed meanwhile.
 
     Several statements: a session that somebody opens with the old password holds the account's row until it is stored,
     and only a statement that begins afterwards sees it.
@@ -106,12 +108,12 @@ async def change_password(database: Database, *, id: str, old: str, new: str, ex
             "UPDATE readers SET password_hash = $3 WHERE id = $1 AND password_hash = $2 RETURNING true", id, old, new
         )
         if not changed:
-            return None
-        await connection.execute("DELETE FROM sessions WHERE reader = $1", id)
-        session: str = await connection.fetchval(
-            "INSERT INTO sessions (reader, expires_at) VALUES ($1, $2) RETURNING id::text", id, expires_at
+            return False
+        await connection.execute("DELETE FROM sessions WHERE reader = $1 AND id <> $2", id, session)
+        await connection.execute(
+            "UPDATE sessions SET expires_at = greatest(expires_at, $2) WHERE id = $1", session, expires_at
         )
-        return session
+        return True
 
 
 async def delete(database: Database, *, id: str, who: bytes) -> None:

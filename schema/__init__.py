@@ -51,7 +51,7 @@ class Mutation:
     change_password = strawberry.mutation(
         resolver=resolvers.accounts.change_password,
         graphql_type=PasswordResult,
-        description="Ends all sessions, and gives a new one.",
+        description="Ends all other sessions.",
     )
     delete_account = strawberry.mutation(
         resolver=resolvers.accounts.delete_account,

@@ -204,7 +204,7 @@ class Accounts:
     async def change_password(
         self, signed_in: SignedIn, current: str, new: str, address: str
     ) -> Session | WeakPassword | Refusal:
-        """Replace the password and end all sessions, this one too: its token may be in other hands. Gives a new one."""
+        """Replace the password and end all other sessions. This one goes on, with a new token."""
         if not isinstance(signed_in.by, OwnSession):
             return InvalidCredentials("Your password is kept where you signed in. Change it there.")
         checked = await self._check(signed_in.by.email.compared, current, address)
@@ -212,21 +212,22 @@ class Accounts:
             return checked
         if weak := await self._weakness(new, signed_in.by.email):
             return weak
-        return await self._replace(checked, new)
+        return await self._replace(checked, new, signed_in.by.id)
 
-    async def _replace(self, checked: Checked, new: str) -> Session | InvalidCredentials | Busy:
+    async def _replace(self, checked: Checked, new: str, session: str) -> Session | InvalidCredentials | Busy:
         password_hash = await self._hashing.hash(normal(new))
         if isinstance(password_hash, Busy):
             return password_hash
         expires_at = self._sessions.expiry()
-        session = await db.readers.change_password(
+        changed = await db.readers.change_password(
             self._database,
             id=checked.row.id,
             old=checked.password_hash,
             new=password_hash,
+            session=session,
             expires_at=expires_at,
         )
-        return self._sessions.renewed(checked.row, session, expires_at) if session else InvalidCredentials()
+        return self._sessions.renewed(checked.row, session, expires_at) if changed else InvalidCredentials()
 
     async def delete(self, signed_in: SignedIn, password: str, address: str) -> AccountDeleted | Refusal:
         """Remove the account and everything of it, a question that is being answered too."""
