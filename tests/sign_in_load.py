@@ -7,6 +7,8 @@ once (64 unless said otherwise). Prints the query's times and the server's extra
 """
 
 import asyncio
+import json
+import math
 import sys
 import tempfile
 import time
@@ -23,6 +25,8 @@ from tests.readers import LOG_IN, PASSWORD, Account, sign_up
 
 QUERY = {"query": "{ book { title } }"}
 EVERY_SECONDS = 0.02
+QUERYING_SECONDS = 20.0  # 64 log-ins take half of it
+UNDER_WAY_SECONDS = 3.0  # until the process that queries has started
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +46,49 @@ def resident(server: Server, line: str) -> float:
     return int(found.split()[1]) / 1024
 
 
-async def query_until(url: str, over: asyncio.Event) -> list[float]:
-    """The times of one cheap query after the other."""
+async def query_for(url: str, seconds: float) -> list[tuple[float, float]]:
+    """When one cheap query after the other began, on the machine's clock, and what it took."""
     times = []
+    over = time.monotonic() + seconds
     async with httpx.AsyncClient() as client:
-        while not over.is_set():
-            began = time.perf_counter()
+        while (began := time.monotonic()) < over:
             (await client.post(url, json=QUERY)).raise_for_status()
-            times.append(time.perf_counter() - began)
+            times.append((began, time.monotonic() - began))
             await asyncio.sleep(EVERY_SECONDS)
     return times
 
 
+async def start_querying(url: str) -> asyncio.subprocess.Process:
+    """`query_for` in a process of its own, so that what is timed is the server and not the clients that log in."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.sign_in_load", url, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+
+
+async def between(querying: asyncio.subprocess.Process, began: float, ended: float) -> list[float]:
+    """The times of the queries that began between two moments."""
+    printed, _ = await querying.communicate()
+    return [took for at, took in json.loads(printed) if began <= at <= ended]
+
+
 async def measure(running: Server, log_ins: int) -> Load:
-    """The same time alone and beside the log-ins."""
+    """First alone, then beside the log-ins."""
     accounts = [await sign_up(running.url) for _ in range(log_ins)]
     before = resident(running, "VmRSS")
-    beside, seconds = await beside_log_ins(running.url, accounts)
+    alone = await between(await start_querying(running.url), 0, math.inf)
+    querying = await start_querying(running.url)
+    await asyncio.sleep(UNDER_WAY_SECONDS)
+    began = time.monotonic()
+    await log_all_in(running.url, accounts)
+    ended = time.monotonic()
     memory = resident(running, "VmHWM") - before
-    over = asyncio.Event()
-    asyncio.get_running_loop().call_later(seconds, over.set)
-    return Load(await query_until(running.url, over), beside, seconds, memory)
+    return Load(alone, await between(querying, began, ended), ended - began, memory)
 
 
-async def beside_log_ins(url: str, accounts: Sequence[Account]) -> tuple[list[float], float]:
-    """The times of the cheap query while all log in, and how long that took."""
-    over = asyncio.Event()
+async def log_all_in(url: str, accounts: Sequence[Account]) -> None:
+    """All of them at once."""
     async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=None)) as client:
-        querying = asyncio.create_task(query_until(url, over))
-        await asyncio.sleep(EVERY_SECONDS)  # what is measured here is the server: no client is made meanwhile
-        began = time.perf_counter()
         await asyncio.gather(*(log_in(client, url, account.email) for account in accounts))
-        over.set()
-        return await querying, time.perf_counter() - began
 
 
 async def log_in(client: httpx.AsyncClient, url: str, email: str) -> None:
@@ -100,4 +114,8 @@ async def main(log_ins: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 64))
+    given = sys.argv[1] if len(sys.argv) > 1 else "64"
+    if given.isdecimal():
+        asyncio.run(main(int(given)))
+    else:
+        print(json.dumps(asyncio.run(query_for(given, QUERYING_SECONDS))))
