@@ -14,6 +14,7 @@ from db.migrate import migrate
 from db.postgres import Database, pool
 from db.vectors import EmbeddedIndex, VectorIndex
 from services.accounts import Accounts
+from services.admissions import Admissions
 from services.answer_cache import AnswerCache
 from services.answers import open_answers
 from services.asking import Asking
@@ -28,9 +29,12 @@ from services.embedding import Embedder, Embeds, token_counter
 from services.hashing import open_hashing
 from services.ingestion import Ingestion
 from services.journal import Journal
+from services.ledger import MICRO, Budget, open_ledger
 from services.library import Library
 from services.model_export import prepared_model
+from services.models import MODELS, UNKNOWN, Model, Prices, short
 from services.my_data import MyData
+from services.quotas import QuotaKind, Quotas
 from services.reading import Reading
 from services.retrieval import Retriever
 from services.services import Services
@@ -106,8 +110,16 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
         journal, rules, reword_rules = Journal(stores.database), read_rules(), read_reword_rules()
         written_by = f"{settings.claude_model} {rules} {reword_rules}"
         cache = AnswerCache(stores.database, written_by, settings.answer_cache_days)
+        ledger = await opened.enter_async_context(
+            open_ledger(stores.database, prices_of(settings), budget_of(settings))
+        )
+        secrets = await signing_secrets(settings)
+        quotas = quotas_of(settings, stores.database, secrets[0])
         answers = await opened.enter_async_context(
             open_answers(
+                admissions=Admissions(
+                    stores.database, quotas, ledger, settings.claude_models if settings.writes else ()
+                ),
                 asking=Asking(
                     retriever,
                     Understanding(claude, reword_rules, one_language=stores.embedder.english_only),
@@ -121,11 +133,11 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
                 grace_seconds=settings.leave_grace_seconds,
             )
         )
-        secrets = await signing_secrets(settings)
         sessions = sessions_of(settings, stores.database, secrets)
         services = Services(
             reading=Reading(library, retriever),
             answers=answers,
+            quotas=quotas,
             accounts=Accounts(
                 stores.database,
                 await opened.enter_async_context(open_hashing()),
@@ -144,6 +156,42 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             my_data=MyData(stores.database),
         )
         yield House(stores, index, library, retriever, services)
+
+
+def prices_of(settings: Settings) -> Prices:
+    """The table of prices, under the operator's own."""
+    return Prices(
+        {
+            name: Model(
+                own.input,
+                own.output,
+                own.cache_write,
+                own.cache_read,
+                MODELS.get(short(name), UNKNOWN).thinking_can_be_off,
+            )
+            for name, own in settings.model_prices.items()
+        }
+    )
+
+
+def budget_of(settings: Settings) -> Budget:
+    """The day's budget in micro-dollars."""
+    day = settings.daily_budget_usd * MICRO
+    return Budget(day, settings.budget_cheaper_model_at, settings.budget_share_per_reader)
+
+
+def quotas_of(settings: Settings, database: Database, secret: str) -> Quotas:
+    """The quotas of readers and of all others."""
+    return Quotas(
+        database,
+        hmac.digest(secret.encode(), b"footnote quotas", "sha256"),
+        readers={
+            QuotaKind.QUESTIONS: settings.questions_per_hour,
+            QuotaKind.TRANSLATIONS: settings.translations_per_day,
+            QuotaKind.PERSONALIZATIONS: settings.personalizations_per_day,
+        },
+        others={QuotaKind.QUESTIONS: settings.anonymous_questions_per_hour},
+    )
 
 
 async def signing_secrets(settings: Settings) -> list[str]:

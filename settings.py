@@ -1,14 +1,26 @@
 """Every environment variable Footnote reads, with its meaning. Read once, at the start."""
 
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SECRET_BYTES = 32
+
+
+class ModelPrices(BaseModel):
+    """Prices of one model: US dollars per million tokens, and what its cache costs as multiples of the input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cache_write: Decimal = Field(Decimal("1.25"), ge=0)
+    cache_read: Decimal = Field(Decimal("0.1"), ge=0)
 
 
 class SettingsInvalid(Exception):
@@ -39,6 +51,37 @@ class Settings(BaseSettings):
     anthropic_api_key: SecretStr = Field(SecretStr(""), description="Claude; empty: answers are quoted passages")
     anthropic_base_url: str = Field("https://api.anthropic.com", description="where Claude is")
     claude_model: str = Field("claude-haiku-5-5", description="writes the answers")
+    claude_cheap_model: str = Field(
+        "claude-haiku-5-5", description="writes them from BUDGET_CHEAPER_MODEL_AT of the budget on"
+    )
+    openrouter_api_key: SecretStr = Field(
+        SecretStr(""), description="Claude by way of OpenRouter, where Claude itself fails; empty: none"
+    )
+    openrouter_base_url: str = Field("https://openrouter.ai/api", description="where OpenRouter is")
+    openrouter_model: str = Field("anthropic/claude-haiku-5.5", description="writes the answers there")
+    model_prices: dict[str, ModelPrices] = Field(
+        {},
+        description='US dollars per million tokens where they are not the known ones, as JSON: {"claude-haiku-5-5": '
+        '{"input": 0.1, "output": 0.5}}, and if they differ "cache_write" and "cache_read" as multiples of the input',
+    )
+
+    daily_budget_usd: Decimal = Field(
+        Decimal(10), ge=0, description="what all calls to models may cost in a UTC day; after it answers are quotations"
+    )
+    budget_cheaper_model_at: Decimal = Field(
+        Decimal("0.8"), ge=0, le=1, description="part of the budget from which on CLAUDE_CHEAP_MODEL is used"
+    )
+    budget_share_per_reader: Decimal = Field(
+        Decimal("0.2"), gt=0, le=1, description="part of the budget that one reader's running questions may reserve"
+    )
+    questions_per_hour: int = Field(20, ge=0, le=10_000, description="questions of each reader in any rolling hour")
+    translations_per_day: int = Field(
+        5, ge=0, le=10_000, description="translations that each reader may have made in any rolling day"
+    )
+    personalizations_per_day: int = Field(5, ge=0, le=10_000, description="the same of chapters for the reader's level")
+    anonymous_questions_per_hour: int = Field(
+        5, ge=0, le=10_000, description="questions from each address without signing in"
+    )
 
     cohere_api_key: SecretStr = Field(
         SecretStr(""), description="Cohere's multilingual embeddings; empty: EMBEDDING_MODEL on this machine"
@@ -150,6 +193,11 @@ class Settings(BaseSettings):
     def writes(self) -> bool:
         """True with a key for Claude; without one, answers are quoted passages."""
         return bool(self.anthropic_api_key.get_secret_value())
+
+    @property
+    def claude_models(self) -> tuple[str, ...]:
+        """The model that writes, then the cheaper one, if it is another."""
+        return tuple(dict.fromkeys((self.claude_model, self.claude_cheap_model)))
 
     @property
     def origins(self) -> list[str]:

@@ -5,6 +5,17 @@ from dataclasses import dataclass
 
 from db.postgres import Database
 
+LOST_SECONDS = 5.0  # an owner that gave no sign of life for so long is gone
+FOLLOWER_SECONDS = 2.0  # a follower in another process that gave no sign of life for so long is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What others left word of about a running answer: to stop it, and that they listen."""
+
+    stop_asked: bool
+    followed: bool
+
 
 @dataclass(frozen=True, slots=True)
 class AnswerRow:
@@ -15,19 +26,6 @@ class AnswerRow:
     status: str
     snapshot: str
     unseen_seconds: float
-
-
-async def insert(database: Database, *, id: str, conversation: str, reader: str | None, snapshot: str) -> bool:
-    """Store a new answer, and its conversation if that is new as well. A reader who goes on with a conversation that
-    was begun before signing in takes it over. False, and nothing stored, if the conversation is another reader's, or
-    the reader's account is gone: its row is locked, so that a deletion comes before this or after it.
-    """
-    async with database.transaction() as connection:
-        stored = await connection.fetchval(INSERT, id, conversation, snapshot, reader)
-        if stored and reader:
-            # A statement of its own: it sees the answer of nobody in particular whose storing the first one waited for.
-            await connection.execute(TAKE_OVER, conversation, reader)
-    return bool(stored)
 
 
 async def find(database: Database, *, id: str) -> AnswerRow | None:
@@ -50,11 +48,17 @@ async def events(database: Database, *, id: str) -> list[str]:
 
 
 async def store_events(
-    database: Database, *, ids: Sequence[str], first_seqs: Sequence[int], events: Sequence[str]
-) -> dict[str, bool]:
-    """Store what several running answers gained, and that their owner is alive. Empty lists are only a sign of life.
+    database: Database,
+    *,
+    ids: Sequence[str],
+    first_seqs: Sequence[int],
+    events: Sequence[str],
+    listeners: Sequence[int],
+) -> dict[str, Sign]:
+    """Store what several running answers gained, how many listen, and that their owner is alive. Empty lists are only
+    a sign of life.
 
-    Returns the answers that are still running, and whether somebody asked for them to be stopped. A try whose
+    Returns the answers that are still running, with what others left word of. A try whose
     acknowledgement was lost is repeated from the same place with more events, and an answer may end while this runs,
     and then stores them again with the rest: the longer list wins.
     """
@@ -62,24 +66,31 @@ async def store_events(
         rows = await connection.fetch(
             """
             WITH gained AS (
-                SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[]) AS gained (answer, first_seq, events)
+                SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::integer[])
+                AS gained (answer, first_seq, events, listeners)
             ), alive AS (
-                UPDATE answers SET seen_at = clock_timestamp()
+                UPDATE answers SET seen_at = clock_timestamp(), listeners = gained.listeners
                 FROM gained WHERE answers.id = gained.answer AND answers.status = 'STREAMING'
                 RETURNING answers.id, answers.stop_asked
             ), stored AS (
                 INSERT INTO answer_events (answer, first_seq, events)
-                SELECT gained.* FROM gained JOIN alive ON alive.id = gained.answer WHERE gained.events <> '[]'
+                SELECT answer, first_seq, gained.events FROM gained JOIN alive ON alive.id = gained.answer
+                WHERE gained.events <> '[]'
                 ON CONFLICT (answer, first_seq) DO UPDATE SET events = excluded.events
                 WHERE jsonb_array_length(excluded.events) > jsonb_array_length(answer_events.events)
             )
-            SELECT id::text, stop_asked FROM alive
+            SELECT id::text, stop_asked, EXISTS (
+                SELECT FROM followers
+                WHERE answer = alive.id AND followers.seen_at > clock_timestamp() - make_interval(secs => $5)
+            ) AS followed FROM alive
             """,
             ids,
             first_seqs,
             events,
+            listeners,
+            FOLLOWER_SECONDS,
         )
-    return {row["id"]: row["stop_asked"] for row in rows}
+    return {row["id"]: Sign(row["stop_asked"], row["followed"]) for row in rows}
 
 
 async def ask_to_stop(database: Database, *, id: str) -> None:
@@ -95,9 +106,11 @@ async def finish(
     snapshot: str,
     first_seq: int,
     events: str,
+    give_back: bool,
     unseen_seconds: float = 0,
 ) -> bool:
     """End an answer, unless somebody did already, or its owner was seen more recently. Says whether this call ended it.
+    `give_back` frees its place of the quota.
 
     The row's lock puts an owner and whoever believes it dead in a row; only the first of them finds it running.
     """
@@ -106,11 +119,17 @@ async def finish(
         WITH ended AS (
             UPDATE answers SET status = $2, snapshot = $3
             WHERE id = $1 AND status = 'STREAMING' AND clock_timestamp() - seen_at >= make_interval(secs => $6)
-            RETURNING id
+            RETURNING id, quota_asker
         ), stored AS (
             INSERT INTO answer_events (answer, first_seq, events)
             SELECT id, $4, $5 FROM ended
             ON CONFLICT (answer, first_seq) DO UPDATE SET events = excluded.events
+        ), given_back AS (
+            UPDATE quota_places SET (times, operations) = (
+                SELECT coalesce(array_agg(at), '{}'), coalesce(array_agg(operation), '{}')
+                FROM unnest(times, operations) AS place (at, operation) WHERE operation <> ended.id
+            )
+            FROM ended WHERE $7 AND kind = 'QUESTIONS' AND asker = quota_asker
         )
         SELECT count(*) FROM ended
         """,
@@ -120,20 +139,52 @@ async def finish(
         first_seq,
         events,
         unseen_seconds,
+        give_back,
     )
     return bool(ended)
 
 
-INSERT = """
-    WITH owner AS (
-        SELECT $4::uuid AS reader WHERE $4 IS NULL OR EXISTS (SELECT FROM readers WHERE id = $4 FOR KEY SHARE)
-    ), begun AS (
-        INSERT INTO conversations (id, reader) SELECT $2, reader FROM owner
-        ON CONFLICT (id) DO UPDATE SET reader = excluded.reader
-        WHERE conversations.reader IS NULL OR conversations.reader = excluded.reader
-        RETURNING id, reader
+async def lost(database: Database, *, seconds: float) -> list[str]:
+    """The running answers whose owner gave no sign of life for so long."""
+    rows = await database.fetch(
+        """
+        SELECT id::text FROM answers
+        WHERE status = 'STREAMING' AND seen_at < clock_timestamp() - make_interval(secs => $1)
+        """,
+        seconds,
     )
-    INSERT INTO answers (id, conversation, reader, status, snapshot)
-    SELECT $1, id, reader, 'STREAMING', $3 FROM begun RETURNING true
-"""
-TAKE_OVER = "UPDATE answers SET reader = $2 WHERE conversation = $1 AND reader IS NULL"
+    return [row["id"] for row in rows]
+
+
+async def follow(database: Database, *, follower: str, id: str) -> None:
+    """Leave word for the owner of a running answer that somebody listens elsewhere; to be repeated."""
+    await database.execute(
+        """
+        INSERT INTO followers (id, answer) SELECT $1, id FROM answers WHERE id = $2 AND status = 'STREAMING'
+        ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp()
+        """,
+        follower,
+        id,
+    )
+
+
+async def unfollow(database: Database, *, follower: str, id: str, completed: bool) -> None:
+    """Listen no more. With `completed` the answer is to be stopped if nobody listens, there or elsewhere."""
+    await database.execute("DELETE FROM followers WHERE id = $1", follower)
+    if completed:
+        await database.execute(
+            """
+            UPDATE answers SET stop_asked = true
+            WHERE id = $1 AND status = 'STREAMING' AND listeners = 0 AND NOT EXISTS (
+                SELECT FROM followers
+                WHERE answer = $1 AND followers.seen_at > clock_timestamp() - make_interval(secs => $2)
+            )
+            """,
+            id,
+            FOLLOWER_SECONDS,
+        )
+
+
+async def sweep_followers(database: Database) -> None:
+    """Forget followers that are gone."""
+    await database.execute("DELETE FROM followers WHERE seen_at < clock_timestamp() - interval '1 minute'")

@@ -49,12 +49,12 @@ async def reserve_in(connection: Connection, wanted: Sequence[Wanted]) -> str | 
 
     Best the last part of a transaction: from here to its end all others wait.
     """
-    await connection.execute(
-        "INSERT INTO spending_days (day) VALUES ((now() AT TIME ZONE 'UTC')::date) ON CONFLICT (day) DO NOTHING"
-    )
-    day = await connection.fetchval(
-        "SELECT day FROM spending_days WHERE day = (now() AT TIME ZONE 'UTC')::date FOR UPDATE"
-    )
+    day = await connection.fetchval(LOCK_DAY)
+    if day is None:  # the first call of the day, or one of several first ones
+        await connection.execute(
+            "INSERT INTO spending_days (day) VALUES ((now() AT TIME ZONE 'UTC')::date) ON CONFLICT (day) DO NOTHING"
+        )
+        day = await connection.fetchval(LOCK_DAY)
     for one in wanted:
         # A statement of its own, begun after the lock is held: it sees what those before it reserved.
         model: str | None = await connection.fetchval(RESERVE, day, *of(one))
@@ -69,6 +69,7 @@ def of(wanted: Wanted) -> Sequence[object]:
     return (*call, wanted.most, wanted.budget, wanted.share, EXPIRES_SECONDS)
 
 
+LOCK_DAY = "SELECT day FROM spending_days WHERE day = (now() AT TIME ZONE 'UTC')::date FOR UPDATE"
 # An asker's first call is let through whatever it may cost: the least share is one call.
 RESERVE = """
     WITH held AS (

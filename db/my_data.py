@@ -4,7 +4,7 @@ from db.postgres import Database
 
 
 async def read(database: Database, *, reader: str) -> str | None:
-    """A JSON object: sessions, conversations with their answers, oldest first, and cached questions; None if the
+    """A JSON object: sessions, conversations with their answers, oldest first, places of quotas that were taken, and cached questions; None if the
     account is gone. Of a running answer, what is stored of its text.
 
     One statement, so that it is all of one moment.
@@ -37,6 +37,10 @@ async def read(database: Database, *, reader: str) -> str | None:
                         WHERE conversation = conversations.id AND answers.reader = readers.id
                     )
                 ) ORDER BY conversations.created_at), '[]') FROM conversations WHERE reader = readers.id
+            ),
+            'quota_places', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'times', times)), '[]')
+                FROM quota_places WHERE reader = readers.id
             ),
             'kept_for_others', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(

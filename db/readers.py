@@ -121,3 +121,4 @@ async def delete(database: Database, *, id: str, who: bytes) -> None:
     async with database.transaction() as connection:
         await connection.execute("DELETE FROM readers WHERE id = $1", id)
         await connection.execute("DELETE FROM attempts WHERE who = $1", who)
+        await connection.execute("UPDATE model_calls SET asker = NULL WHERE asker = $1::uuid::text", id)

@@ -7,7 +7,8 @@ from strawberry import UNSET
 
 from resolvers.context import Info, bad_user_input
 from services.answer import Answer, AnswerEvent, AnswerNotFound
-from services.asking import Asked, Refused, Selection
+from services.answers import TurnedAway
+from services.asking import Asked, Selection
 from services.readers import Caller
 
 
@@ -25,19 +26,25 @@ class AskInput:
         default=UNSET, description="The conversation that the question goes on with; left out: a new one."
     )
 
+    request_id: strawberry.ID | None = strawberry.field(
+        default=UNSET,
+        description="A UUID that the client makes: for 24 hours the same id is the same question, answered once.",
+    )
+
     def value(self, caller: Caller) -> Asked:
         """What the services know it as."""
         selection = Selection(self.selection.chapter_id, self.selection.text) if self.selection else None
         conversation = None if self.conversation_id is UNSET else self.conversation_id
-        return Asked(caller, self.question, selection, conversation)
+        request = None if self.request_id is UNSET else self.request_id
+        return Asked(caller, self.question, selection, conversation, request)
 
 
-async def ask(info: Info, input: AskInput) -> Answer | Refused:
+async def ask(info: Info, input: AskInput) -> Answer | TurnedAway:
     asked = input.value(await info.context.caller())
     return await info.context.services.answers.ask(asked, info.context.leave)
 
 
-async def stream(info: Info, input: AskInput) -> AsyncIterator[AnswerEvent | Refused]:
+async def stream(info: Info, input: AskInput) -> AsyncIterator[AnswerEvent | TurnedAway]:
     asked = input.value(await info.context.caller())
     return info.context.services.answers.stream(asked, info.context.leave)
 
@@ -52,8 +59,12 @@ async def find(info: Info, id: strawberry.ID) -> Answer | None:
     return await info.context.services.answers.find(id, caller.reader_id)
 
 
-async def stop(info: Info, id: strawberry.ID | None = None) -> Answer | AnswerNotFound:
-    if id is None:
-        raise bad_user_input("`id` is missing.")
+async def stop(
+    info: Info, id: strawberry.ID | None = UNSET, request_id: strawberry.ID | None = UNSET
+) -> Answer | AnswerNotFound:
+    if bool(id) == bool(request_id):
+        raise bad_user_input("Give one of `id` and `requestId`.")
     caller = await info.context.caller()
-    return await info.context.services.answers.stop(id, caller.reader_id)
+    if request_id:
+        return await info.context.services.answers.stop_request(request_id, caller)
+    return await info.context.services.answers.stop(id or "", caller.reader_id)

@@ -9,7 +9,7 @@ import strawberry
 import structlog
 from graphql import GraphQLError
 
-from services.answers import Leave as Leave  # the transport says in it how a listener left
+from services.answer_log import Leave as Leave  # the transport says in it how a listener left
 from services.readers import Caller
 from services.services import Services
 from services.sessions import SignedIn

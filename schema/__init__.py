@@ -11,9 +11,11 @@ from strawberry.types import ExecutionContext
 import resolvers.accounts
 import resolvers.answers
 import resolvers.book
+import resolvers.quotas
 from schema.accounts import DeleteAccountResult, LoginResult, PasswordResult, ProfileResult, SignupResult, User
 from schema.answers import Answer, AnswerEvent, AskResult, StopResult
 from schema.book import Book, Chapter, Passage
+from schema.quotas import Quota
 
 
 @strawberry.type
@@ -31,6 +33,9 @@ class Query:
         description="A reader's answer is that reader's alone; an anonymous one is whoever's holds its id.",
     )
     me = strawberry.field(resolver=resolvers.accounts.me, graphql_type=User | None, description="Null when signed out.")
+    quotas = strawberry.field(
+        resolver=resolvers.quotas.quotas, graphql_type=list[Quota], description="Of whoever calls, signed in or not."
+    )
     my_data = strawberry.field(
         resolver=resolvers.accounts.my_data,
         graphql_type=JSON | None,
@@ -64,7 +69,7 @@ class Mutation:
     stop_answer = strawberry.mutation(
         resolver=resolvers.answers.stop,
         graphql_type=StopResult,
-        description="Ends a running answer at once. What was said stays.",
+        description="Ends a running answer, by its id or its requestId, at once. What was said stays.",
     )
 
 

@@ -9,7 +9,15 @@ import services.answer
 import services.citations
 import services.models
 from schema.book import Passage
-from schema.problems import AnswerNotFound, ChapterNotFound, InvalidInput, SelectionNotFound
+from schema.problems import (
+    AnswerNotFound,
+    Busy,
+    ChapterNotFound,
+    InvalidInput,
+    RequestConflict,
+    SelectionNotFound,
+)
+from schema.quotas import QuotaExceeded
 from schema.shows import shows
 from services.answer import AnswerSource, AnswerStatus, DeclineReason, Degradation
 
@@ -48,6 +56,7 @@ class Usage:
 @shows(services.answer.Answer)
 class Answer:
     id: strawberry.ID
+    request_id: strawberry.ID | None
     conversation_id: strawberry.ID | None
     question: str
     searched_for: str = strawberry.field(
@@ -102,10 +111,16 @@ AnswerEvent = Annotated[
     | AnswerCited
     | AnswerFinished
     | InvalidInput
+    | QuotaExceeded
+    | Busy
     | SelectionNotFound
     | ChapterNotFound
+    | RequestConflict
     | AnswerNotFound,
     strawberry.union("AnswerEvent", description="`seq` counts 0, 1, 2, ... within one answer."),
 ]
-AskResult = Annotated[Answer | InvalidInput | SelectionNotFound | ChapterNotFound, strawberry.union("AskResult")]
+AskResult = Annotated[
+    Answer | InvalidInput | QuotaExceeded | Busy | SelectionNotFound | ChapterNotFound | RequestConflict,
+    strawberry.union("AskResult"),
+]
 StopResult = Annotated[Answer | AnswerNotFound, strawberry.union("StopResult")]

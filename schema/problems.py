@@ -40,6 +40,12 @@ class AnswerNotFound(Problem):
     pass
 
 
+@strawberry.type(description="The same requestId, and something else.")
+@shows(services.problems.RequestConflict)
+class RequestConflict(Problem):
+    pass
+
+
 @strawberry.type(description="The e-mail address has an account.")
 @shows(services.accounts.EmailTaken)
 class EmailTaken(Problem):

@@ -32,9 +32,11 @@ class DeclineReason(StrEnum):
 
 
 class AnswerSource(StrEnum):
-    """Who wrote it: the model, now or for an earlier asker, or nobody, where it is made of quoted passages."""
+    """Who wrote it: the model, now or for an earlier asker, or by way of another provider; or nobody, where it is made
+    of quoted passages."""
 
     MODEL = "MODEL"
+    FALLBACK_MODEL = "FALLBACK_MODEL"
     CACHE = "CACHE"
     PASSAGES = "PASSAGES"
 
@@ -42,6 +44,7 @@ class AnswerSource(StrEnum):
 class Degradation(StrEnum):
     """Why an answer is plainer than it could be."""
 
+    BUDGET = "BUDGET"
     PROVIDER = "PROVIDER"
     INDEX = "INDEX"
     LANGUAGE = "LANGUAGE"
@@ -79,6 +82,7 @@ class Answer:
     """What was asked and what was said. `response_time` is in seconds."""
 
     id: str
+    request_id: str | None
     conversation_id: str
     question: str
     searched_for: str
@@ -97,12 +101,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class AnswerStarted:
-    """The first event: what the answer will be made of."""
+    """The first event: what the answer will be made of, and how that was found."""
 
     seq: int
     answer_id: str
     conversation_id: str
     passages: tuple[NearPassage, ...]
+    searched_for: str
+    degraded: tuple[Degradation, ...]
+
+
+def started(answer: Answer) -> AnswerStarted:
+    """The first event of an answer."""
+    return AnswerStarted(0, answer.id, answer.conversation_id, answer.passages, answer.searched_for, answer.degraded)
 
 
 @dataclass(frozen=True, slots=True)

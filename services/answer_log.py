@@ -2,8 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 
 from services.answer import AnswerEvent, AnswerFinished
+
+
+@dataclass(slots=True)
+class Leave:
+    """How a listener went. One that said `complete` wants no more; one that was cut off may come back."""
+
+    completed: bool = False
 
 
 class AnswerLog:
@@ -11,6 +19,7 @@ class AnswerLog:
 
     def __init__(self) -> None:
         self.events: list[AnswerEvent] = []
+        self.listeners = 0
         self._grown = asyncio.Event()
 
     @property
@@ -27,11 +36,18 @@ class AnswerLog:
     async def follow(self, after: int = -1) -> AsyncGenerator[AnswerEvent, None]:
         """Events with `seq` above `after`: those that are there, then those that come, until the last."""
         next_seq = max(after, -1) + 1
-        while True:
-            grown = self._grown  # taken before looking: what is appended from here on sets this one
-            while next_seq < len(self.events):  # looked at each time: a slow listener is overtaken while it is at it
-                yield self.events[next_seq]
-                next_seq += 1
-            if self.finished:
-                return
-            await grown.wait()
+        self.listeners += 1
+        try:
+            while True:
+                grown = self._grown  # taken before looking: what is appended from here on sets this one
+                # Looked at each time: a slow listener is overtaken while it is at it.
+                while next_seq < len(self.events):
+                    yield self.events[next_seq]
+                    next_seq += 1
+                    if next_seq < len(self.events):  # what is there already has no pace of its own: others have a turn
+                        await asyncio.sleep(0)
+                if self.finished:
+                    return
+                await grown.wait()
+        finally:
+            self.listeners -= 1

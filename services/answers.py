@@ -5,11 +5,13 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import structlog
 
+from db.answers import Sign
+from db.postgres import DatabaseUnavailable
+from services.admissions import Admissions, LetIn, Turned, busy
 from services.answer import (
     Answer,
     AnswerEvent,
@@ -22,78 +24,61 @@ from services.answer import (
     near,
 )
 from services.answer_cache import AnswerCache, Kept
-from services.asking import Asked, Asking, Prepared, Refused, no_conversation
+from services.answer_log import Leave
+from services.asking import Asked, Asking, Looked, Refused, is_uuid
 from services.draft import Draft
 from services.journal import Journal
-from services.readers import may_see
+from services.models import Usage
+from services.purse import Purse
+from services.readers import Caller, may_see
 from services.retrieval import Retrieved
+from services.running import Running
 from services.writer import NEAREST, Verdict, Writer
 
+RUNNING = 1000  # answers in one process
+TurnedAway = Refused | Turned
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Leave:
-    """How a listener went. One that said `complete` wants no more; one that was cut off may come back."""
-
-    completed: bool = False
-
-
-@dataclass(slots=True)
-class Running:
-    """An answer being written in this process."""
-
-    draft: Draft
-    prepared: Prepared
-    writing: asyncio.Task[Verdict]
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-    listeners: int = 0
-    grace: asyncio.TimerHandle | None = None
-    ending: AnswerStatus = AnswerStatus.INTERRUPTED
-
-    @property
-    def reader_id(self) -> str | None:
-        """Who asked; None for whoever holds its id, until a reader takes the conversation over."""
-        return self.prepared.asked.caller.reader_id
-
-    def end(self, ending: AnswerStatus) -> None:
-        """End it now, with what was said. Cancelling the writing closes Claude's stream on its way out; the owner is
-        never cancelled, so that the end is stored and shown whatever happens."""
-        self.ending = ending
-        self.writing.cancel()
 
 
 class Answers:
     """Every answer of this process, and through the journal those of all others."""
 
     def __init__(
-        self, asking: Asking, writer: Writer, cache: AnswerCache, journal: Journal, grace_seconds: float
+        self,
+        asking: Asking,
+        admissions: Admissions,
+        writer: Writer,
+        cache: AnswerCache,
+        journal: Journal,
+        grace_seconds: float,
     ) -> None:
         self._asking = asking
+        self._admissions = admissions
         self._cache = cache
         self._writer = writer
         self._journal = journal
         self._grace_seconds = grace_seconds
         self._running: dict[str, Running] = {}
         self._owners: set[asyncio.Task[None]] = set()
+        self.draining = False
 
-    async def stream(self, asked: Asked, leave: Leave) -> AsyncGenerator[AnswerEvent | Refused, None]:
+    async def stream(self, asked: Asked, leave: Leave) -> AsyncGenerator[AnswerEvent | TurnedAway, None]:
         """Ask, and follow the answer from its first event."""
-        running = await self._ask(asked)
-        if not isinstance(running, Running):
-            yield running
+        id = await self._ask_or_busy(asked)
+        if not isinstance(id, str):
+            yield id
             return
-        async with aclosing(self._listen(running, -1, leave)) as events:
+        async with aclosing(self._follow(id, -1, leave)) as events:
             async for event in events:
                 yield event
 
-    async def ask(self, asked: Asked, leave: Leave) -> Answer | Refused:
+    async def ask(self, asked: Asked, leave: Leave) -> Answer | TurnedAway:
         """Ask, and wait for the whole answer."""
         async with aclosing(self.stream(asked, leave)) as events:
             async for event in events:
                 if isinstance(event, AnswerFinished):
                     return event.answer
-                if isinstance(event, Refused):
+                if isinstance(event, TurnedAway):
                     return event
         raise AssertionError("an answer's log ends with AnswerFinished")
 
@@ -104,9 +89,7 @@ class Answers:
         if not await self.find(id, reader_id):
             yield AnswerNotFound()
             return
-        running = self._running.get(normal(id))
-        source = self._listen(running, after, leave) if running else self._journal.replay(normal(id), after)
-        async with aclosing(source) as events:
+        async with aclosing(self._follow(normal(id), after, leave)) as events:
             async for event in events:
                 yield event
 
@@ -130,13 +113,33 @@ class Answers:
             return await self.find(id, reader_id) or AnswerNotFound()
         return await self._journal.ask_to_stop(normal(id)) or AnswerNotFound()
 
-    def end(self, id: str, ending: AnswerStatus) -> None:
-        """End a running answer of this process, if it is one."""
-        if running := self._running.get(id):
-            running.end(ending)
+    async def stop_request(self, request_id: str, caller: Caller) -> Answer | AnswerNotFound:
+        """End the answer to the question that the caller asked with this request id."""
+        id = await self._admissions.requested(request_id, caller) if is_uuid(request_id) else None
+        return await self.stop(id, caller.reader_id) if id else AnswerNotFound()
+
+    def hear(self, id: str, sign: Sign | None) -> None:
+        """What others left word of about a running answer. None: another process believed it lost, and ended it."""
+        running = self._running.get(id)
+        if not running:
+            return
+        if sign is None:
+            running.end(AnswerStatus.INTERRUPTED)
+        elif sign.stop_asked:
+            running.end(AnswerStatus.STOPPED)
+        elif sign.followed:
+            running.followed_at = time.monotonic()
+
+    async def drain(self, seconds: float) -> None:
+        """Let nobody in any more, and wait so long for what is running; what still runs then ends INTERRUPTED."""
+        self.draining = True
+        if self._owners:
+            await asyncio.wait([*self._owners], timeout=seconds)
+        await self.close()
 
     async def close(self) -> None:
         """End all running answers INTERRUPTED, and store them."""
+        self.draining = True
         for running in self._running.values():
             running.end(AnswerStatus.INTERRUPTED)
         await asyncio.gather(*self._owners)
@@ -147,21 +150,47 @@ class Answers:
             return await self._journal.may_see(running.draft.start.id, reader_id)
         return may_see(running.reader_id, reader_id)
 
-    async def _ask(self, asked: Asked) -> Running | Refused:
+    async def _ask_or_busy(self, asked: Asked) -> str | TurnedAway:
+        try:
+            async with self._admissions.door() as too_many:
+                return too_many or await self._ask(asked)
+        except DatabaseUnavailable:
+            log.exception("a question could not be let in")
+            return busy("Questions cannot be taken down at this moment.")
+
+    async def _ask(self, asked: Asked) -> str | TurnedAway:
+        """The id of the answer to a question: a new one, or that of the same request."""
         asked_at = time.monotonic()
-        prepared = await self._asking.prepare(asked)
-        if not isinstance(prepared, Prepared):
-            return prepared
-        draft = Draft(new_answer(prepared, self._writer.model), asked_at)
-        if not await self._journal.begin(draft.start, draft.log, asked.caller.reader_id):
-            return no_conversation()  # somebody else's since it was looked up, or the reader's account is gone
-        draft.begin()
-        running = Running(draft, prepared, asyncio.create_task(self._writer.write(draft, prepared.made_of)))
+        if seen := await self._admissions.seen(asked):
+            return seen
+        if self.draining:
+            return busy("This server is about to end.")
+        if len(self._running) >= RUNNING:
+            return busy("Too many questions are being answered.")
+        looked = await self._asking.look(asked)
+        if not isinstance(looked, Looked):
+            return looked
+        answer = new_answer(looked, self._writer.model)
+        admitted = await self._admissions.admit(looked, answer)
+        if isinstance(admitted, LetIn):
+            self._begin(Draft(answer, asked_at), looked, admitted.purse)
+            return answer.id
+        return admitted
+
+    def _begin(self, draft: Draft, looked: Looked, purse: Purse) -> None:
+        running = Running(draft, looked, purse, self._grace_seconds)
+        running.writing = asyncio.create_task(self._write(running))
         self._running[draft.start.id] = running
+        self._journal.begin(draft.start.id, draft.log)
         owner = asyncio.create_task(self._own(running))
         self._owners.add(owner)  # the loop holds tasks weakly
         owner.add_done_callback(self._owners.discard)
-        return running
+
+    async def _write(self, running: Running) -> Verdict:
+        prepared = running.prepared = await self._asking.find(running.looked, running.purse)
+        running.draft.prepare(prepared.understood.searched_for, prepared.degraded, shown(prepared.made_of))
+        running.draft.begin()
+        return await self._writer.write(running.draft, prepared.made_of, running.purse)
 
     async def _own(self, running: Running) -> None:
         """See the answer to its end, whatever that is. Stored first, shown after, so that who saw the end can read it;
@@ -169,46 +198,45 @@ class Answers:
         draft = running.draft
         await asyncio.wait([running.writing])
         verdict = ended(running)
+        await running.purse.close()
+        draft.usage = running.purse.usage
+        if not draft.begun:
+            draft.begin()
         finished = draft.finished(verdict.status, verdict.reason)
-        stored = await self._journal.finish(finished)
-        await self._keep(stored, running.prepared)
+        stored = await self._journal.finish(finished, give_back=costs_nothing(finished.answer))
+        await self._keep(stored, running)
         draft.log.append(AnswerFinished(finished.seq, stored))
         del self._running[draft.start.id]
         running.over.set()
 
-    async def _keep(self, answer: Answer, prepared: Prepared) -> None:
+    async def _keep(self, answer: Answer, running: Running) -> None:
         """Whole answers of the model are kept for who asks next, unless they are about a selection of this reader's."""
         whole = answer.status == AnswerStatus.COMPLETE and answer.source == AnswerSource.MODEL
-        made_of = prepared.made_of
         plainer = set(answer.degraded) - {Degradation.LANGUAGE}  # of a book that is searched by words it is always true
-        if not whole or plainer or prepared.asked.selection or isinstance(made_of, Kept):
+        if not whole or plainer or running.looked.asked.selection or not running.prepared:
             return
         try:
-            edition, leaned = made_of.book.edition, prepared.understood.leaned
-            await self._cache.keep(edition, answer, leaned=leaned)
+            leaned = running.prepared.understood.leaned
+            await self._cache.keep(running.looked.book.edition, answer, leaned=leaned)
         except Exception:
             log.exception("an answer was not kept for others", answer=answer.id)
 
-    async def _listen(self, running: Running, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent, None]:
-        running.listeners += 1
-        if running.grace:
-            running.grace.cancel()
+    async def _follow(self, id: str, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent, None]:
+        """From here if it is written here, else as it is stored."""
+        running = self._running.get(id)
+        if not running:
+            async with aclosing(self._journal.replay(id, after, leave)) as events:
+                async for event in events:
+                    yield event
+            return
+        running.came()
         try:
             async with aclosing(running.draft.log.follow(after)) as events:
                 async for event in events:
                     yield event
         finally:
-            running.listeners -= 1
-            if not running.listeners and not running.draft.log.finished:
-                self._left(running, leave)
-
-    def _left(self, running: Running, leave: Leave) -> None:
-        """The last listener went: at once if it said so, else after the time in which it may come back."""
-        if leave.completed:
-            running.end(AnswerStatus.STOPPED)
-        else:
-            loop = asyncio.get_running_loop()
-            running.grace = loop.call_later(self._grace_seconds, running.end, AnswerStatus.STOPPED)
+            if not running.draft.log.listeners and not running.draft.log.finished:
+                running.left(leave)
 
 
 def ended(running: Running) -> Verdict:
@@ -221,22 +249,29 @@ def ended(running: Running) -> Verdict:
     return running.writing.result()
 
 
-def new_answer(prepared: Prepared, model: str | None) -> Answer:
+def costs_nothing(answer: Answer) -> bool:
+    """True for what takes no place of the quota: nothing was delivered, or what somebody else had paid for."""
+    broken_off = answer.status == AnswerStatus.INTERRUPTED and not answer.text
+    return broken_off or answer.source == AnswerSource.CACHE
+
+
+def new_answer(looked: Looked, model: str | None) -> Answer:
     """An answer that was asked for, before it is written."""
     return Answer(
         id=str(uuid.uuid4()),
-        conversation_id=prepared.conversation_id,
-        question=prepared.asked.question,
-        searched_for=prepared.understood.searched_for,
+        request_id=looked.asked.request_id,
+        conversation_id=looked.conversation_id,
+        question=looked.asked.question,
+        searched_for=looked.asked.question,
         text="",
         status=AnswerStatus.STREAMING,
         decline_reason=None,
         source=None,
         model=model,
-        degraded=prepared.degraded,
+        degraded=(),
         citations=(),
-        passages=shown(prepared.made_of),
-        usage=prepared.understood.usage,
+        passages=(),
+        usage=Usage(),
         response_time=0.0,
         created_at=datetime.now(UTC),
     )
@@ -259,14 +294,21 @@ def normal(id: str) -> str:
 
 @asynccontextmanager
 async def open_answers(
-    *, asking: Asking, writer: Writer, cache: AnswerCache, journal: Journal, grace_seconds: float
+    *,
+    asking: Asking,
+    admissions: Admissions,
+    writer: Writer,
+    cache: AnswerCache,
+    journal: Journal,
+    grace_seconds: float,
 ) -> AsyncIterator[Answers]:
     """The service; when it is closed, what is still running ends INTERRUPTED."""
-    answers = Answers(asking, writer, cache, journal, grace_seconds)
-    storing = asyncio.create_task(journal.keep_storing(answers.end))
+    answers = Answers(asking, admissions, writer, cache, journal, grace_seconds)
+    tasks = [asyncio.create_task(journal.keep_storing(answers.hear)), asyncio.create_task(journal.keep_ending_lost())]
     try:
         yield answers
     finally:
         await answers.close()
-        storing.cancel()
-        await asyncio.wait([storing])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)

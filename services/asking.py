@@ -10,6 +10,7 @@ from services.journal import Journal
 from services.library import OpenBook
 from services.passages import CountTokens
 from services.problems import InvalidInput
+from services.purse import Purse
 from services.readers import Caller
 from services.retrieval import Retrieved, Retriever
 from services.selected import Selected, retrieve_led, select
@@ -36,14 +37,26 @@ class Asked:
     question: str
     selection: Selection | None = None
     conversation_id: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A question that can be asked, with what is known of it before anything is spent. `kept` is an answer that was
+    given before."""
+
+    asked: Asked
+    conversation_id: str
+    book: OpenBook
+    turns: Sequence[Turn]
+    selected: Selected | None
+    kept: Kept | None
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A question that can be answered, with what the answer is made of: passages, or an answer that was kept."""
 
-    asked: Asked
-    conversation_id: str
     understood: Understood
     made_of: Retrieved | Kept
 
@@ -68,7 +81,7 @@ Refused = InvalidInput | ChapterNotFound | SelectionNotFound
 
 
 class Asking:
-    """Checks a question, understands it, and finds its passages."""
+    """Checks a question, and once it is let in, understands it and finds its passages."""
 
     def __init__(
         self,
@@ -84,8 +97,8 @@ class Asking:
         self._journal = journal
         self._count = count
 
-    async def prepare(self, asked: Asked) -> Prepared | Refused:
-        """Everything up to the first word of the answer."""
+    async def look(self, asked: Asked) -> Looked | Refused:
+        """Whether the question can be asked, and what can be known of it for nothing."""
         if problem := invalid(asked):
             return problem
         turns = (
@@ -98,44 +111,43 @@ class Asking:
         selected = await select(book, selection.chapter_id, selection.text, self._count) if selection else None
         if isinstance(selected, ChapterNotFound | SelectionNotFound):
             return selected
-        return await self._find(book, asked, turns, selected)
-
-    async def _find(self, book: OpenBook, asked: Asked, turns: Sequence[Turn], selected: Selected | None) -> Prepared:
-        question, edition = asked.question, book.edition
         before = [] if selected else turns  # "this" means the selection where there is one
-        leaning = leans_on(question, before)
-        # Before anything else: rewording and, with Cohere, searching cost time and money.
-        if not leaning and not selected and (kept := await self._cache.find(edition, question)):
-            return prepared(asked, Understood(kept.searched_for or question), kept)
-        understood = await self._understanding.understand(question, before, edition.language, leaning=leaning)
-        first = await self._search(book, asked, understood, selected)
-        if first.answerable or understood.leaned or not before:
+        alone = not selected and not leans_on(asked.question, before)
+        return Looked(
+            asked=asked,
+            conversation_id=asked.conversation_id.lower() if asked.conversation_id else str(uuid.uuid4()),
+            book=book,
+            turns=before,
+            selected=selected,
+            kept=await self._cache.find(book.edition, asked.question) if alone else None,
+        )
+
+    async def find(self, looked: Looked, purse: Purse) -> Prepared:
+        """Understand the question, and find its passages."""
+        question, turns, language = looked.asked.question, looked.turns, looked.book.edition.language
+        if kept := looked.kept:
+            return Prepared(Understood(kept.searched_for or question), kept)
+        leaning = leans_on(question, turns)
+        understood = await self._understanding.understand(question, turns, language, purse=purse, leaning=leaning)
+        first = await self._search(looked, understood)
+        if first.answerable or understood.leaned or not turns:
             return first
         # What seemed to stand alone is nowhere in the book: it may mean something in its conversation.
-        again = await self._understanding.understand(question, before, edition.language, leaning=True)
+        again = await self._understanding.understand(question, turns, language, purse=purse, leaning=True)
         if again.searched_for == understood.searched_for:
             return replace(first, understood=again)
-        return await self._search(book, asked, again)
+        return await self._search(looked, again)
 
-    async def _search(
-        self, book: OpenBook, asked: Asked, understood: Understood, selected: Selected | None = None
-    ) -> Prepared:
-        sought = understood.searched_for
-        if understood.leaned and (kept := await self._cache.find(book.edition, asked.question, sought)):
-            return prepared(asked, understood, kept)
-        if selected:
-            led = await retrieve_led(self._retriever, book, sought, selected, words_alone=understood.foreign)
-            return prepared(asked, understood, led)
-        retrieved = await self._retriever.retrieve(
-            sought, book=book, words_alone=understood.foreign, also=asked.question
-        )
-        return prepared(asked, understood, retrieved)
-
-
-def prepared(asked: Asked, understood: Understood, made_of: Retrieved | Kept) -> Prepared:
-    """A question in its conversation, or in a new one."""
-    conversation_id = asked.conversation_id.lower() if asked.conversation_id else str(uuid.uuid4())
-    return Prepared(asked, conversation_id, understood, made_of)
+    async def _search(self, looked: Looked, understood: Understood) -> Prepared:
+        sought, book, question = understood.searched_for, looked.book, looked.asked.question
+        if understood.leaned and (kept := await self._cache.find(book.edition, question, sought)):
+            return Prepared(understood, kept)
+        if looked.selected:
+            foreign = understood.foreign
+            led = await retrieve_led(self._retriever, book, sought, looked.selected, words_alone=foreign)
+            return Prepared(understood, led)
+        retrieved = await self._retriever.retrieve(sought, book=book, words_alone=understood.foreign, also=question)
+        return Prepared(understood, retrieved)
 
 
 def invalid(asked: Asked) -> InvalidInput | None:
@@ -146,6 +158,8 @@ def invalid(asked: Asked) -> InvalidInput | None:
         return problem
     if asked.conversation_id is not None and not is_uuid(asked.conversation_id):
         return no_conversation()
+    if asked.request_id is not None and not is_uuid(asked.request_id):
+        return InvalidInput("The requestId is no UUID. Make a new one for each question.", "requestId")
     return None
 
 

@@ -13,7 +13,7 @@ import anthropic
 import httpx2
 from anthropic.types import RawMessageStreamEvent, SearchResultBlockParam, ThinkingConfigParam
 
-from services.models import Usage, charge, model
+from services.models import Prices, Tokens, Usage
 
 FIRST_TOKEN_SECONDS = 4.0
 NEXT_TOKEN_SECONDS = 15.0
@@ -100,7 +100,7 @@ class Call:
         """What the call cost so far, by the provider's own count; if the stream ended before that came, by its text."""
         said = math.ceil(self.characters / CHARACTERS_PER_TOKEN)
         output = self.output_tokens if self.counted else max(self.output_tokens, said)
-        return charge(self.model, input_tokens=self.input_tokens, output_tokens=output)
+        return Prices().usage(self.model, Tokens(self.input_tokens, output))
 
 
 class Claude:
@@ -153,9 +153,7 @@ class Claude:
                     output_config={"effort": "low"},
                 )
             said = "".join(block.text for block in message.content if block.type == "text")
-            usage = charge(
-                self.model, input_tokens=message.usage.input_tokens, output_tokens=message.usage.output_tokens
-            )
+            usage = Prices().usage(self.model, Tokens(message.usage.input_tokens, message.usage.output_tokens))
         except TimeoutError:
             raise ClaudeFailed("Claude took too long to reword a question.") from None
         except BROKEN as error:
@@ -166,7 +164,7 @@ class Claude:
 
     @property
     def _thinking(self) -> ThinkingConfigParam:
-        return {"type": "disabled"} if model(self.model).thinking_can_be_off else {"type": "adaptive"}
+        return {"type": "disabled"} if Prices().model(self.model).thinking_can_be_off else {"type": "adaptive"}
 
     async def _open(self, prompt: Prompt) -> anthropic.AsyncStream[RawMessageStreamEvent]:
         """Start a call. No sampling parameters and no prefill: the 5.x models refuse them."""

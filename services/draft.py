@@ -10,10 +10,11 @@ from services.answer import (
     AnswerDelta,
     AnswerFinished,
     AnswerSource,
-    AnswerStarted,
     AnswerStatus,
     DeclineReason,
     Degradation,
+    NearPassage,
+    started,
 )
 from services.answer_log import AnswerLog
 from services.citations import Citation, utf16_length
@@ -40,9 +41,14 @@ class Draft:
         """All that was said."""
         return "".join(self._said)
 
+    def prepare(self, searched_for: str, degraded: tuple[Degradation, ...], passages: tuple[NearPassage, ...]) -> None:
+        """What the answer is made of, once that is found."""
+        self.start = replace(self.start, searched_for=searched_for, degraded=degraded, passages=passages)
+        self.degraded = list(degraded)
+
     def begin(self) -> None:
         """Show the passages, before anything is said about them."""
-        self.log.append(AnswerStarted(0, self.start.id, self.start.conversation_id, self.start.passages))
+        self.log.append(started(self.start))
 
     def say(self, text: str) -> None:
         """Add text to the answer, if there is any."""
@@ -64,6 +70,11 @@ class Draft:
     def so_far(self) -> Answer:
         """The answer as it stands, still running."""
         return self.finished(AnswerStatus.STREAMING).answer
+
+    @property
+    def begun(self) -> bool:
+        """True once the first event is in the log."""
+        return bool(self.log.events)
 
     def finished(self, status: AnswerStatus, reason: DeclineReason | None = None) -> AnswerFinished:
         """The last event, not yet in the log: it is shown once it is stored."""

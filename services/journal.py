@@ -1,6 +1,7 @@
 """Answers in Postgres: what is left of one when its process is gone, and what other processes see of it."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ import structlog
 
 import db.answers
 import db.conversations
+from db.answers import LOST_SECONDS, AnswerRow, Sign
 from db.postgres import Database
 from services.answer import (
     ANSWER,
@@ -19,15 +21,16 @@ from services.answer import (
     AnswerEvent,
     AnswerFinished,
     AnswerSource,
+    AnswerStarted,
     AnswerStatus,
+    started,
 )
-from services.answer_log import AnswerLog
+from services.answer_log import AnswerLog, Leave
 from services.readers import may_see
 from services.understanding import TURNS, Turn
 
 STORE_SECONDS = 0.5  # what a crash may cost: the events of so long
 STOP_TRIES = 20  # of half a STORE_SECONDS each
-LOST_SECONDS = 5.0  # an owner that gave no sign of life for so long is gone
 log = structlog.get_logger()
 
 
@@ -46,36 +49,26 @@ class Journal:
         self._database = database
         self._running: dict[str, AnswerLog] = {}
         self._stored: dict[str, int] = {}
-        self._late: list[AnswerFinished] = []
+        self._late: list[tuple[AnswerFinished, bool]] = []
 
-    async def begin(self, answer: Answer, events: AnswerLog, reader_id: str | None) -> bool:
-        """Store a new answer, and from now on what its log gains. False for a conversation of another reader's, and
-        for a reader whose account is gone."""
-        stored = await db.answers.insert(
-            self._database,
-            id=answer.id,
-            conversation=answer.conversation_id,
-            reader=reader_id,
-            snapshot=encode(answer),
-        )
-        if not stored:
-            return False
-        self._running[answer.id], self._stored[answer.id] = events, 0
-        return True
+    def begin(self, id: str, events: AnswerLog) -> None:
+        """From now on store what the log of a new answer gains."""
+        self._running[id], self._stored[id] = events, 0
 
-    async def finish(self, finished: AnswerFinished) -> Answer:
-        """Store the end of an answer. Returns it as it is stored: another process may have given this one up.
+    async def finish(self, finished: AnswerFinished, *, give_back: bool) -> Answer:
+        """Store the end of an answer, and free its place of the quota where that is due. Returns it as it is stored:
+        another process may have given this one up.
 
         While Postgres is away the end is kept, and stored as soon as it is back.
         """
         try:
-            return await self._finish(finished)
+            return await self._finish(finished, give_back)
         except Exception:
             log.exception("the end of an answer is not stored yet", answer=finished.answer.id)
-            self._late.append(finished)
+            self._late.append((finished, give_back))
             return finished.answer
 
-    async def _finish(self, finished: AnswerFinished) -> Answer:
+    async def _finish(self, finished: AnswerFinished, give_back: bool) -> Answer:
         answer = finished.answer
         first = self._stored[answer.id]
         kept = await db.answers.finish(
@@ -85,45 +78,54 @@ class Journal:
             snapshot=encode(answer),
             first_seq=first,
             events=encode([*self._running[answer.id].events[first : finished.seq], finished]),
+            give_back=give_back,
         )
         stored = None if kept else await self.find(answer.id)
         del self._running[answer.id], self._stored[answer.id]
         return stored.answer if stored else answer
 
-    async def keep_storing(self, end: Callable[[str, AnswerStatus], None]) -> None:
-        """Store what the running logs gained, until cancelled. `end` is told which answers are to be ended, and how:
-        those that somebody asked to stop, and those that another process believed dead and ended."""
+    async def keep_storing(self, hear: Callable[[str, Sign | None], None]) -> None:
+        """Store what the running logs gained, until cancelled. `hear` is told what others left word of, and None for
+        an answer that another process believed dead and ended."""
         while True:
             await asyncio.sleep(STORE_SECONDS)
             try:
-                for id, ending in (await self.store()).items():
-                    end(id, ending)
+                for id, sign in (await self.store()).items():
+                    hear(id, sign)
             except Exception:
                 log.exception("running answers were not stored; trying again")
 
-    async def store(self) -> dict[str, AnswerStatus]:
-        """Store what the running logs gained since the last time, in one statement. Returns what is to be ended."""
+    async def store(self) -> dict[str, Sign | None]:
+        """Store what the running logs gained since the last time, in one statement."""
         while self._late:
-            await self._finish(self._late[0])
+            await self._finish(*self._late[0])
             self._late.pop(0)
-        batch = {
-            id: (self._stored[id], len(events.events), encode(events.events[self._stored[id] :]))
-            for id, events in self._running.items()
-            if not events.finished
-        }
-        if not batch:
+        running = {id: events for id, events in self._running.items() if not events.finished}
+        if not running:
             return {}
-        alive = await db.answers.store_events(
+        upto = {id: len(events.events) for id, events in running.items()}
+        signs = await db.answers.store_events(
             self._database,
-            ids=list(batch),
-            first_seqs=[first for first, _, _ in batch.values()],
-            events=[events for _, _, events in batch.values()],
+            ids=list(running),
+            first_seqs=[self._stored[id] for id in running],
+            events=[encode(events.events[self._stored[id] :]) for id, events in running.items()],
+            listeners=[events.listeners for events in running.values()],
         )
-        for id, (_, upto, _) in batch.items():
+        for id in running:
             if id in self._stored:
-                self._stored[id] = upto
-        given_up = {id: AnswerStatus.INTERRUPTED for id in batch if id in self._running and id not in alive}
-        return given_up | {id: AnswerStatus.STOPPED for id, stop_asked in alive.items() if stop_asked}
+                self._stored[id] = upto[id]
+        return {id: signs.get(id) for id in running if id in self._running}
+
+    async def keep_ending_lost(self) -> None:
+        """End what processes that are gone were writing, until cancelled. Several processes may do it."""
+        while True:
+            await asyncio.sleep(LOST_SECONDS)
+            try:
+                lost = await db.answers.lost(self._database, seconds=LOST_SECONDS)
+                await asyncio.gather(*map(self.find, lost))
+                await db.answers.sweep_followers(self._database)
+            except Exception:
+                log.exception("answers of processes that are gone were not ended; trying again")
 
     async def ask_to_stop(self, id: str) -> Answer | None:
         """Have another process stop an answer, and wait until it did. Returns the answer as far as it is stored."""
@@ -152,34 +154,51 @@ class Journal:
         row = await db.answers.find(self._database, id=id)
         return row is not None and may_see(row.reader, reader_id)
 
-    async def replay(self, id: str, after: int) -> AsyncGenerator[AnswerEvent, None]:
-        """The stored events above `after`, and those that another process is still storing, until the last."""
-        while row := await db.answers.find(self._database, id=id):
-            for event in await self._events(id):
-                if event.seq <= after:
-                    continue
-                yield event
-                after = event.seq
-                await asyncio.sleep(0)  # a replay has no pace of its own: others get their turn
-            if row.status != AnswerStatus.STREAMING:  # read before the events, so they were complete
-                return
-            if not await self._end_if_lost(row):
-                await asyncio.sleep(STORE_SECONDS)
+    async def replay(self, id: str, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent, None]:
+        """The stored events above `after`, and those that another process is still storing, until the last. Its process
+        is told that somebody listens, and how they left."""
+        follower = str(uuid.uuid4())
+        following = False
+        try:
+            while row := await db.answers.find(self._database, id=id):
+                for event in await self._events(id):
+                    if event.seq <= after:
+                        continue
+                    yield event
+                    after = event.seq
+                    await asyncio.sleep(0)  # a replay has no pace of its own: others get their turn
+                if row.status != AnswerStatus.STREAMING:  # read before the events, so they were complete
+                    following = False
+                    return
+                if not await self._end_if_lost(row):
+                    following = True
+                    await db.answers.follow(self._database, follower=follower, id=id)
+                    await asyncio.sleep(STORE_SECONDS)
+        finally:
+            if following:
+                # Whoever left is often cancelled once more while this runs.
+                leaving = db.answers.unfollow(self._database, follower=follower, id=id, completed=leave.completed)
+                await asyncio.shield(leaving)
 
-    async def _end_if_lost(self, row: db.answers.AnswerRow) -> bool:
+    async def _end_if_lost(self, row: AnswerRow) -> bool:
         """An answer whose process died ends INTERRUPTED with what was stored. Postgres decides who ends it."""
         if row.unseen_seconds < LOST_SECONDS:
             return False
         await asyncio.sleep(2 * STORE_SECONDS)  # if it was Postgres that was away, a living owner shows itself by now
         events = await self._events(row.id)
+        first = len(events)
         answer = replace(so_far(ANSWER.validate_json(row.snapshot), events), status=AnswerStatus.INTERRUPTED)
+        if not events:
+            events.append(started(answer))
+        events.append(AnswerFinished(len(events), answer))
         return await db.answers.finish(
             self._database,
             id=row.id,
             status=answer.status,
             snapshot=encode(answer),
-            first_seq=len(events),
-            events=encode([AnswerFinished(len(events), answer)]),
+            first_seq=first,
+            events=encode(events[first:]),
+            give_back=not answer.text,
             unseen_seconds=LOST_SECONDS,
         )
 
@@ -197,9 +216,13 @@ class Journal:
 def so_far(answer: Answer, events: list[AnswerEvent]) -> Answer:
     """A running answer with what its stored events add to it."""
     text = "".join(event.text for event in events if isinstance(event, AnswerDelta))
+    first = next((event for event in events if isinstance(event, AnswerStarted)), None)
     return replace(
         answer,
         text=text,
+        searched_for=first.searched_for if first else answer.searched_for,
+        degraded=first.degraded if first else (),
+        passages=first.passages if first else (),
         source=AnswerSource.MODEL if text else None,  # the other sources say all at once
         model=answer.model if text else None,
         citations=tuple(event.citation for event in events if isinstance(event, AnswerCited)),

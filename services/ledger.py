@@ -23,7 +23,7 @@ log = structlog.get_logger()
 class Feature(StrEnum):
     """What a call is made for."""
 
-    ANSWER = "answer"
+    QUESTIONS = "questions"
     REWORDING = "rewording"
 
 
@@ -75,9 +75,10 @@ class Ledger:
         self._late: list[Settlement] = []
         self.prices = prices
 
-    def wanted(self, account: Account, models: Sequence[str], most: Tokens, id: str) -> list[Wanted]:
-        """One call in its forms: by the first of the models while the budget is not used up to `cheaper_at`, by the
+    def wanted(self, account: Account, models: Sequence[str], most: Tokens) -> list[Wanted]:
+        """One call in its forms, all of one new id: by the first of the models while the budget is not used up to `cheaper_at`, by the
         last as long as there is any."""
+        id = str(uuid.uuid4())
         steps = [self._budget.cheaper_at] * (len(models) - 1) + [Decimal(1)]
         return [
             Wanted(
@@ -95,7 +96,7 @@ class Ledger:
 
     async def reserve(self, account: Account, models: Sequence[str], most: Tokens) -> Held | None:
         """Reserve a call. None where the budget, or the asker's share of it, has no room."""
-        wanted = self.wanted(account, models, most, str(uuid.uuid4()))
+        wanted = self.wanted(account, models, most)
         return self.hold(wanted, await db.ledger.reserve(self._database, wanted=wanted), most)
 
     def hold(self, wanted: Sequence[Wanted], model: str | None, most: Tokens) -> Held | None:

@@ -26,3 +26,10 @@ class Busy:
 
     message: str
     retry_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RequestConflict:
+    """The same request id stands for another question already."""
+
+    message: str = "This requestId was used for something else. Make a new one for each question."

@@ -16,7 +16,7 @@ class Purse:
         self._held = held
         self.usage = Usage()
 
-    async def hold(self, models: Sequence[str], most: Tokens, feature: Feature = Feature.ANSWER) -> Held | None:
+    async def hold(self, models: Sequence[str], most: Tokens, feature: Feature = Feature.QUESTIONS) -> Held | None:
         """A reserved call by the first of these models, or by the last where the budget says so. None if it says no.
 
         A held call is to be settled, whatever becomes of it.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from services.accounts import Accounts
 from services.answers import Answers
 from services.my_data import MyData
+from services.quotas import Quotas
 from services.reading import Reading
 from services.session_watch import SessionWatch
 from services.sessions import Sessions
@@ -16,6 +17,7 @@ class Services:
 
     reading: Reading
     answers: Answers
+    quotas: Quotas
     accounts: Accounts
     sessions: Sessions
     session_watch: SessionWatch

@@ -79,7 +79,7 @@ class Understanding:
         self._one_language = one_language
 
     async def understand(
-        self, question: str, turns: Sequence[Turn], book_language: str, *, leaning: bool = False
+        self, question: str, turns: Sequence[Turn], book_language: str, *, purse: object = None, leaning: bool = False
     ) -> Understood:
         """The question as it is to be searched; `leaning` tells that it needs the conversation to be understood.
 

@@ -42,7 +42,7 @@ class Writer:
         self._allowed = allowed
         self.model = claude.model if claude else None
 
-    async def write(self, draft: Draft, made_of: Retrieved | Kept) -> Verdict:
+    async def write(self, draft: Draft, made_of: Retrieved | Kept, purse: object = None) -> Verdict:
         """Write the answer to its end; one that was kept is told again."""
         if isinstance(made_of, Kept):
             return repeat(draft, made_of)

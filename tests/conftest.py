@@ -76,7 +76,8 @@ def new_settings(tmp_path_factory: pytest.TempPathFactory, models: Path) -> Make
     def make(**given: object) -> Settings:
         data_dir = tmp_path_factory.mktemp("data")
         (data_dir / "models").symlink_to(models)
-        return Settings.model_validate({"data_dir": data_dir, "book_path": LIGHTHOUSE, **given})
+        plenty = {"questions_per_hour": 10_000, "anonymous_questions_per_hour": 10_000}
+        return Settings.model_validate({"data_dir": data_dir, "book_path": LIGHTHOUSE, **plenty, **given})
 
     return make
 

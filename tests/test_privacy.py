@@ -3,12 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 
 from db.postgres import Database, pool
 from services.journal import Journal
-from tests.answers import CONVERSATION, new_draft
+from tests.answers import CONVERSATION, begin, let_in, new_draft
 from tests.claude import Cite, End, Pause, Say, ScriptedClaude
 from tests.client import ANSWER, ASK, ASK_AND_WAIT, STOP, ask, events, events_with, replayed, socket
 from tests.conftest import LIGHTHOUSE, MakeSettings
@@ -80,9 +81,10 @@ async def test_export_is_complete(fresh: Served, claude: ScriptedClaude) -> None
         "sessions": len(data["sessions"]),
         "conversations": len(data["conversations"]),
         "answers": len(answers),
+        "quota_places": len(data["quota_places"]),
     }
     assert min(owned.values()) >= 1
-    assert await tables_below(database, "answers") == {"answer_events", "answer_cache"}
+    assert await tables_below(database, "answers") == {"answer_events", "answer_cache", "followers"}
     assert await database.fetchval("SELECT count(*) FROM answer_cache") == len(data["kept_for_others"]) >= 1
     assert [answer["question"] for answer in answers] == [WICK, "And why, asks Zubaida?"]
     assert (answers[0]["text"], answers[0]["status"]) == ("Every four hours.", "COMPLETE")
@@ -128,7 +130,7 @@ async def test_an_answer_that_a_take_over_waited_for_is_taken_along(fresh: Serve
         insert = (
             "INSERT INTO answers (id, conversation, status, snapshot) VALUES (gen_random_uuid(), $1, 'COMPLETE', '{}')"
         )
-        beginning = asyncio.create_task(journal.begin(draft.start, draft.log, account.id))
+        beginning = asyncio.create_task(begin(journal, database, draft, account.id))
         await waiting(database)
         await connection.execute(insert, CONVERSATION)
     assert await beginning
@@ -183,7 +185,8 @@ async def test_deletion_leaves_no_trace_in_tables(fresh: Served, claude: Scripte
     }
     left = set((await everything(database)).splitlines()) - set(before.splitlines())
     assert not [row for row in left if account.id in row or "ubaida" in row or "answer" in row]
-    assert all(row.startswith('("sign ') for row in left), left  # attempts, by digests of the address they came from
+    kept = ('("sign ', f"({datetime.now(UTC).date()},")  # attempts by digests of addresses, and what the day cost
+    assert all(row.startswith(kept) or ",questions,claude-" in row for row in left), left
     assert not await account.is_signed_in()
     assert (await ask(fresh.url, LOG_IN, email=account.email, password=PASSWORD))["login"]["__typename"] == (
         "InvalidCredentials"
@@ -215,10 +218,10 @@ async def test_a_question_whose_reader_goes_before_it_is_begun_is_not_stored(fre
     account, database, draft = await sign_up(fresh.url), fresh.house.stores.database, new_draft()
     async with database.transaction() as connection:
         await connection.execute("DELETE FROM readers")
-        beginning = asyncio.create_task(Journal(database).begin(draft.start, draft.log, account.id))
+        beginning = asyncio.create_task(let_in(database, draft, account.id))
         await waiting(database)
     assert not await beginning
-    assert not await Journal(database).begin(draft.start, draft.log, account.id)
+    assert not await let_in(database, draft, account.id)
     assert await database.fetchval("SELECT count(*) FROM conversations") == 0
     assert await Journal(database).find(draft.start.id) is None
 

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 import pytest
 
 import tests.answers
+from db.answers import Sign
 from db.postgres import Database, pool
 from services.answer import AnswerDelta, AnswerEvent, AnswerFinished, AnswerStatus
+from services.answer_log import Leave
 from services.draft import Draft
 from services.journal import Journal, Stored
-from tests.answers import ID
+from tests.answers import ID, begin
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ async def storing(journal: Journal) -> AsyncIterator[Journal]:
 
 
 async def replayed(journal: Journal, after: int = -1) -> list[AnswerEvent]:
-    return [event async for event in journal.replay(ID, after)]
+    return [event async for event in journal.replay(ID, after, Leave())]
 
 
 async def stop_giving_signs_of_life(database: Database) -> None:
@@ -51,7 +53,7 @@ async def test_an_answer_that_was_never_begun_is_not_found(database: Database) -
 async def test_what_a_dead_process_stored_ends_interrupted(database: Database) -> None:
     draft = new_draft()
     async with storing(Journal(database)) as dying:
-        await dying.begin(draft.start, draft.log, None)
+        await begin(dying, database, draft)
         draft.say("Forty ")
         await asyncio.sleep(0.7)
         draft.say("metres, never stored.")
@@ -65,7 +67,7 @@ async def test_what_a_dead_process_stored_ends_interrupted(database: Database) -
 
 async def test_two_who_find_a_dead_answer_end_it_once(database: Database) -> None:
     draft = new_draft()
-    await Journal(database).begin(draft.start, draft.log, None)
+    await begin(Journal(database), database, draft)
     await stop_giving_signs_of_life(database)
     first, second = await asyncio.gather(replayed(Journal(database)), replayed(Journal(database)))
     assert first == second
@@ -74,20 +76,20 @@ async def test_two_who_find_a_dead_answer_end_it_once(database: Database) -> Non
 
 async def test_an_owner_that_was_given_up_accepts_the_verdict(database: Database) -> None:
     draft, slow = new_draft(), Journal(database)
-    await slow.begin(draft.start, draft.log, None)
+    await begin(slow, database, draft)
     await stop_giving_signs_of_life(database)
     await replayed(Journal(database))
-    kept = await slow.finish(draft.finished(AnswerStatus.COMPLETE))
+    kept = await slow.finish(draft.finished(AnswerStatus.COMPLETE), give_back=False)
     assert kept.status == AnswerStatus.INTERRUPTED
 
 
 async def test_an_owner_learns_that_it_was_given_up_or_is_to_stop(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log, None)
+    await begin(owner, database, draft)
     asking = asyncio.create_task(Journal(database).ask_to_stop(ID))
     await asyncio.sleep(0.1)
-    assert await owner.store() == {ID: AnswerStatus.STOPPED}
-    await owner.finish(draft.finished(AnswerStatus.STOPPED))
+    assert await owner.store() == {ID: Sign(stop_asked=True, followed=False)}
+    await owner.finish(draft.finished(AnswerStatus.STOPPED), give_back=False)
     stopped = await asking
     assert stopped
     assert stopped.status == AnswerStatus.STOPPED
@@ -95,32 +97,32 @@ async def test_an_owner_learns_that_it_was_given_up_or_is_to_stop(database: Data
 
 async def test_an_owner_learns_that_it_was_believed_dead(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log, None)
+    await begin(owner, database, draft)
     await stop_giving_signs_of_life(database)
     await replayed(Journal(database))
-    assert await owner.store() == {ID: AnswerStatus.INTERRUPTED}
+    assert await owner.store() == {ID: None}
 
 
 async def test_a_store_whose_acknowledgement_was_lost_loses_nothing(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log, None)
+    await begin(owner, database, draft)
     draft.say("Forty ")
     await owner.store()
     owner._stored[ID] = 0  # as if the answer to that had not arrived
     draft.say("metres ")
     await owner.store()
     draft.say("high.")
-    await owner.finish(draft.finished(AnswerStatus.COMPLETE))
+    await owner.finish(draft.finished(AnswerStatus.COMPLETE), give_back=False)
     assert [event.seq for event in await replayed(owner)] == list(range(5))
 
 
 async def test_an_end_that_could_not_be_stored_is_stored_later(database: Database) -> None:
     draft, owner = new_draft(), Journal(database)
-    await owner.begin(draft.start, draft.log, None)
+    await begin(owner, database, draft)
     draft.say("Forty metres.")
     await database.execute("ALTER TABLE answers RENAME TO away")
     finished = draft.finished(AnswerStatus.COMPLETE)
-    assert await owner.finish(finished) == finished.answer
+    assert await owner.finish(finished, give_back=False) == finished.answer
     draft.log.append(finished)
     await database.execute("ALTER TABLE away RENAME TO answers")
     await owner.store()
@@ -130,12 +132,12 @@ async def test_an_end_that_could_not_be_stored_is_stored_later(database: Databas
 async def test_another_process_follows_an_answer_as_it_is_stored(database: Database) -> None:
     draft = new_draft()
     async with storing(Journal(database)) as owner:
-        await owner.begin(draft.start, draft.log, None)
+        await begin(owner, database, draft)
         following = asyncio.create_task(replayed(Journal(database)))
         for word in ("Forty ", "metres ", "high."):
             draft.say(word)
             await asyncio.sleep(0.3)
-        await owner.finish(draft.finished(AnswerStatus.COMPLETE))
+        await owner.finish(draft.finished(AnswerStatus.COMPLETE), give_back=False)
         told = await following
     assert "".join(event.text for event in told if isinstance(event, AnswerDelta)) == "Forty metres high."
     assert [event.seq for event in told] == list(range(5))
@@ -143,19 +145,19 @@ async def test_another_process_follows_an_answer_as_it_is_stored(database: Datab
 
 async def test_events_stored_while_the_answer_ends_are_stored_once(database: Database) -> None:
     draft, journal = new_draft(), Journal(database)
-    await journal.begin(draft.start, draft.log, None)
+    await begin(journal, database, draft)
     draft.say("Forty metres.")
-    await asyncio.gather(journal.store(), journal.finish(draft.finished(AnswerStatus.COMPLETE)))
+    await asyncio.gather(journal.store(), journal.finish(draft.finished(AnswerStatus.COMPLETE), give_back=False))
     assert [event.seq for event in await replayed(journal)] == [0, 1, 2]
 
 
 async def test_a_replay_goes_on_after_any_event(database: Database) -> None:
     draft, journal = new_draft(), Journal(database)
-    await journal.begin(draft.start, draft.log, None)
+    await begin(journal, database, draft)
     draft.say("Forty ")
     await journal.store()
     draft.say("metres.")
-    await journal.finish(draft.finished(AnswerStatus.COMPLETE))
+    await journal.finish(draft.finished(AnswerStatus.COMPLETE), give_back=False)
     whole = await replayed(journal)
     for after in range(-1, 5):
         assert await replayed(journal, after) == whole[after + 1 :]
