@@ -1,6 +1,7 @@
 """The Starlette application: routes, and one context for each request."""
 
 import uuid
+from collections.abc import Sequence
 
 import structlog
 from starlette.applications import Starlette
@@ -8,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 import schema
@@ -18,11 +19,20 @@ from settings import Settings
 from transport.addresses import address_of
 from transport.graphql import Endpoint
 from transport.masking import Masking
+from transport.open_sockets import OpenSockets
 from transport.window import Assets, Window
 
 
-def create_app(house: House, settings: Settings) -> Starlette:
-    """The application over an open house; closing the house is its opener's."""
+class App(Starlette):
+    """The routes, and the sockets that are open on them."""
+
+    def __init__(self, routes: Sequence[BaseRoute], middleware: Sequence[Middleware], sockets: OpenSockets) -> None:
+        super().__init__(routes=routes, middleware=middleware)
+        self.sockets = sockets
+
+
+def create_app(house: House, settings: Settings) -> App:
+    """The application over an open house; closing the house is its opener's, and so are the sockets before it."""
 
     def context(request: Request | WebSocket) -> Context:
         request_id = str(uuid.uuid4())
@@ -35,14 +45,14 @@ def create_app(house: House, settings: Settings) -> Starlette:
         )
 
     async def ready(_: Request) -> Response:
-        missing = await house.services.reading.missing()
+        missing = "draining" if house.services.answers.draining else await house.services.reading.missing()
         return PlainTextResponse(missing or "ready", status_code=503 if missing else 200)
 
     async def live(_: Request) -> Response:
         return PlainTextResponse("live")
 
     endpoint = Endpoint(schema.build([Masking]), context, settings.origins)
-    return Starlette(
+    return App(
         routes=[
             Route("/graphql", Window(endpoint), methods=["GET", "POST"]),
             WebSocketRoute("/graphql", endpoint),
@@ -58,4 +68,5 @@ def create_app(house: House, settings: Settings) -> Starlette:
                 allow_headers=["authorization", "content-type"],
             )
         ],
+        sockets=endpoint.sockets,
     )

@@ -131,6 +131,7 @@ class Settings(BaseSettings):
     leave_grace_seconds: float = Field(
         10, ge=0, description="how long an answer goes on after its last connection died"
     )
+    drain_seconds: float = Field(30, ge=0, description="how long running answers may go on after SIGTERM")
 
     @field_validator("book_url", "book_translation_url")
     @classmethod

@@ -2,21 +2,26 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import signal
 import socket
 from collections.abc import Iterator
+from types import FrameType
 
 import uvicorn
 
-from app import create_app
+from app import App, create_app
 from bootstrap import Stores, open_house
 from cli.terminal import progress_bars, report, screen
+from services.answers import Answers
 from services.book import Edition
 from settings import Settings
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
-DRAIN_SECONDS = 5  # for requests that are still being answered
+STORING_SECONDS = 2  # for the ends of answers that were broken off
+LEFTOVER_SECONDS = 2  # for other requests, and for clients to close: who does not read is cut off
+END_SECONDS = 5  # for all that, and for closing the house
 
 
 class CannotListen(Exception):
@@ -24,18 +29,57 @@ class CannotListen(Exception):
 
 
 class Server(uvicorn.Server):
-    """Ends at SIGTERM and Ctrl-C by returning. uvicorn's own dies of the signal, and nothing after it is closed."""
+    """Drains at SIGTERM and Ctrl-C, and returns; a second one ends the draining. uvicorn's own closes all sockets at
+    once, then dies of the signal, and nothing after it is closed."""
+
+    def __init__(self, config: uvicorn.Config, app: App, answers: Answers, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app = app
+        self._answers = answers
+        self._drain_seconds = drain_seconds
+        self._hurrying: asyncio.Task[None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
+        # For good: one more signal while the house is being closed would leave it half open.
         for number in ENDING:
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        try:
-            yield
-        finally:
-            for number in ENDING:
-                loop.remove_signal_handler(number)
+            asyncio.get_running_loop().add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.should_exit:
+            self.should_exit = True
+            asyncio.get_running_loop().call_later(self._drain_seconds + END_SECONDS, give_up)
+        elif not self._hurrying:
+            self._hurrying = asyncio.create_task(self._answers.close())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answers first, while the server listens: readers of other processes' answers, and health checks, go on."""
+        await self._drain()
+        asyncio.get_running_loop().call_later(LEFTOVER_SECONDS, self._cut_off)
+        for server in self.servers:
+            server.close()
+        await self._app.sockets.close()
+        while self._has_sockets():  # noqa: ASYNC110 uvicorn has no event for it
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        running = len(self._answers._running)
+        told = f"waits up to {self._drain_seconds:g} s for {running} answers" if running else "writes no answers"
+        screen.print(f"Footnote is ending; it {told}.", soft_wrap=True)
+        # Never cancelled: what waits for the answers' ends would take them with it.
+        draining = asyncio.create_task(self._answers.drain(self._drain_seconds))
+        await asyncio.wait({draining}, timeout=self._drain_seconds + STORING_SECONDS)
+
+    def _has_sockets(self) -> bool:
+        kind = self.config.ws_protocol_class or ()
+        return any(isinstance(connection, kind) for connection in self.server_state.connections)
+
+    def _cut_off(self) -> None:
+        # Aborted, tasks end as they do when a client leaves. Cancelled, as uvicorn would, each ends in a traceback.
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 async def serve_book(settings: Settings) -> None:
@@ -44,8 +88,9 @@ async def serve_book(settings: Settings) -> None:
     async with open_house(settings, screen.print) as house:
         await read_book(settings, house.stores)
         book = await house.services.reading.book()
+        app = create_app(house, settings)
         config = uvicorn.Config(
-            create_app(house, settings),
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -53,9 +98,9 @@ async def serve_book(settings: Settings) -> None:
             ws="websockets-sansio",  # a fifth to a third cheaper than the default
             ws_per_message_deflate=False,  # costs 11 to 24 % and doubles the memory of a socket
             server_header=False,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
+            timeout_graceful_shutdown=END_SECONDS,
         )
-        server = Server(config)
+        server = Server(config, app, house.services.answers, settings.drain_seconds)
         with listening(settings) as taken:
             port = taken.getsockname()[1]
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -80,6 +125,12 @@ def listening(settings: Settings) -> Iterator[socket.socket]:
     taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with taken:
         yield taken
+
+
+def give_up() -> None:
+    """End without closing anything: what hangs, Postgres perhaps, must not hold up who waits for this process."""
+    screen.print("Footnote could not close everything in time.")
+    os._exit(1)
 
 
 async def read_book(settings: Settings, stores: Stores) -> None:

@@ -4,8 +4,8 @@ from db.postgres import Database
 
 
 async def read(database: Database, *, reader: str) -> str | None:
-    """A JSON object: sessions, conversations with their answers, oldest first, places of quotas that were taken, and cached questions; None if the
-    account is gone. Of a running answer, what is stored of its text.
+    """A JSON object: sessions, conversations with their answers, oldest first, taken places of quotas, and cached
+    questions; None if the account is gone. Of a running answer, what is stored of its text.
 
     One statement, so that it is all of one moment.
     """

@@ -25,7 +25,7 @@ from services.answer import (
 )
 from services.answer_cache import AnswerCache, Kept
 from services.answer_log import Leave
-from services.asking import Asked, Asking, Looked, Refused, is_uuid
+from services.asking import Asked, Asking, Looked, Refused, invalid, is_uuid
 from services.draft import Draft
 from services.journal import Journal
 from services.models import Usage
@@ -161,6 +161,8 @@ class Answers:
     async def _ask(self, asked: Asked) -> str | TurnedAway:
         """The id of the answer to a question: a new one, or that of the same request."""
         asked_at = time.monotonic()
+        if problem := invalid(asked):
+            return problem
         if seen := await self._admissions.seen(asked):
             return seen
         if self.draining:

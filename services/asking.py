@@ -98,9 +98,7 @@ class Asking:
         self._count = count
 
     async def look(self, asked: Asked) -> Looked | Refused:
-        """Whether the question can be asked, and what can be known of it for nothing."""
-        if problem := invalid(asked):
-            return problem
+        """What can be known of a valid question for nothing."""
         turns = (
             await self._journal.turns(asked.conversation_id, asked.caller.reader_id) if asked.conversation_id else []
         )

@@ -76,8 +76,8 @@ class Ledger:
         self.prices = prices
 
     def wanted(self, account: Account, models: Sequence[str], most: Tokens) -> list[Wanted]:
-        """One call in its forms, all of one new id: by the first of the models while the budget is not used up to `cheaper_at`, by the
-        last as long as there is any."""
+        """One call in its forms, all of one new id: by the first of the models while the budget is not used up to
+        `cheaper_at`, by the last as long as there is any."""
         id = str(uuid.uuid4())
         steps = [self._budget.cheaper_at] * (len(models) - 1) + [Decimal(1)]
         return [

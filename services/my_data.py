@@ -17,9 +17,9 @@ class MyData:
         self._database = database
 
     async def export(self, signed_in: SignedIn) -> dict[str, Any] | None:
-        """As JSON: `reader`, `sessions`, `conversations` with their answers, `quota_places`, when they were taken,
-        and `kept_for_others`, the answers that are given again to those who ask the same. Times are RFC 3339, of the server's clock. None if the account is
-        gone."""
+        """As JSON: `reader`, `sessions`, `conversations` with their answers, `quota_places`, when they
+        were taken, and `kept_for_others`, the answers that are given again to those who ask the same. Times are
+        RFC 3339, of the server's clock. None if the account is gone."""
         kept = await db.my_data.read(self._database, reader=signed_in.reader.id)
         if kept is None:
             return None

@@ -22,13 +22,16 @@ EVENTS = """
     ... on ChapterNotFound { message chapterId }
     ... on SelectionNotFound { message chapterId }
     ... on AnswerNotFound { message }
+    ... on RequestConflict { message }
+    ... on Busy { message retryAt }
+    ... on QuotaExceeded { message quota { kind limit used remaining resetsAt } }
 """
 FRAGMENTS = """
     fragment cited on Citation {
         number offset chapterId chapterTitle section url quote start end similarity reviewed
     }
     fragment whole on Answer {
-        id conversationId question searchedFor text status declineReason source model degraded citations { ...cited }
+        id requestId conversationId question searchedFor text status declineReason source model degraded citations { ...cited }
         passages { url } usage { inputTokens outputTokens costUsd } responseTime createdAt
     }
 """

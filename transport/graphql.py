@@ -30,6 +30,7 @@ from strawberry.subscriptions import (
 from strawberry.types.unset import UnsetType
 
 from resolvers.context import LEAVE, SESSION_OVER, Context, Leave
+from transport.open_sockets import OpenSockets
 from transport.sockets import SocketAdapter, SocketHandler
 from transport.streams import EventStream
 
@@ -64,6 +65,7 @@ class Endpoint(GraphQL[Context, None]):
             allowed_origins=origins,
         )
         self._context = context
+        self.sockets = OpenSockets()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

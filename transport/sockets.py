@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import structlog
 from graphql import GraphQLError
@@ -20,7 +21,11 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 
 from resolvers.context import LEAVE, Context, Leave
 
+if TYPE_CHECKING:
+    from transport.graphql import Endpoint
+
 REASON_BYTES = 123  # RFC 6455, section 5.5: a close frame has room for no more
+GOING_AWAY = 1001  # RFC 6455, section 7.4.1: the server goes down; clients of GraphQL connect again
 TRY_AGAIN_LATER = 1013  # registered by IANA; clients of GraphQL connect again
 FORBIDDEN = 4403  # as the protocol says it of a connection_init that is refused
 
@@ -30,10 +35,25 @@ log = structlog.get_logger()
 class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """Strawberry's handler, which also tells an operation whether it was completed or cut off."""
 
+    view: "Endpoint"
+
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # passed on as they come
         self._leaves: dict[str, Leave] = {}
         self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def running(self) -> list[asyncio.Task[None]]:
+        """The operations that have not come to their ends."""
+        return [operation.task for operation in self.operations.values() if operation.task]
+
+    async def handle(self) -> None:
+        with self.view.sockets.holding(self):
+            await super().handle()
+
+    async def go_away(self) -> None:
+        """Cut off what runs, and close, since the server ends."""
+        await self._cut(GOING_AWAY, "The server is ending")
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         try:
@@ -47,9 +67,12 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def _end_with_session(self) -> None:
         await self.context.session_over()
+        await self._cut(FORBIDDEN, "The session has ended")
+
+    async def _cut(self, code: int, reason: str) -> None:
         for id in list(self.operations):  # at once: the client may take its time to close
             await self.cleanup_operation(id)
-        await self.websocket.close(code=FORBIDDEN, reason="The session has ended")
+        await self.websocket.close(code=code, reason=reason)
 
     async def shutdown(self) -> None:
         if self._ending:
