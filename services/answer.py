@@ -32,9 +32,11 @@ class DeclineReason(StrEnum):
 
 
 class AnswerSource(StrEnum):
-    """Who wrote it: the model, now or for an earlier asker, or nobody, where it is made of quoted passages."""
+    """Who wrote it: the model, by its own provider or by the one that stands in for it, now or for an earlier asker; or
+    nobody, where it is made of quoted passages."""
 
     MODEL = "MODEL"
+    FALLBACK_MODEL = "FALLBACK_MODEL"
     CACHE = "CACHE"
     PASSAGES = "PASSAGES"
 
@@ -43,6 +45,7 @@ class Degradation(StrEnum):
     """Why an answer is plainer than it could be."""
 
     PROVIDER = "PROVIDER"
+    BUDGET = "BUDGET"
     INDEX = "INDEX"
     LANGUAGE = "LANGUAGE"
 
