@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from services.attempts import Attempts
 from services.better_auth import BetterAuth
 from services.book import Site
 from services.book_links import book_links
+from services.breaker import Breaker
 from services.claude import Claude, open_claude
 from services.cohere import CohereEmbedder
 from services.emails import EmailAddress, read_email
@@ -34,6 +35,7 @@ from services.library import Library
 from services.model_export import prepared_model
 from services.models import MODELS, UNKNOWN, Model, Prices, short
 from services.my_data import MyData
+from services.providers import Provider, Providers
 from services.quotas import QuotaKind, Quotas
 from services.reading import Reading
 from services.retrieval import Retriever
@@ -106,28 +108,25 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
         site = Site(settings.book_url, settings.translation_url)
         library = Library(stores.database, index, site, stores.embedder.fingerprint)
         retriever = Retriever(library, stores.embedder, index, settings.retrieval_gate)
-        claude = await opened.enter_async_context(claude_of(settings)) if settings.writes else None
+        prices = prices_of(settings)
+        providers = await opened.enter_async_context(open_providers(settings, prices))
         journal, rules, reword_rules = Journal(stores.database), read_rules(), read_reword_rules()
         written_by = f"{settings.claude_model} {rules} {reword_rules}"
         cache = AnswerCache(stores.database, written_by, settings.answer_cache_days)
-        ledger = await opened.enter_async_context(
-            open_ledger(stores.database, prices_of(settings), budget_of(settings))
-        )
+        ledger = await opened.enter_async_context(open_ledger(stores.database, prices, budget_of(settings)))
         secrets = await signing_secrets(settings)
         quotas = quotas_of(settings, stores.database, secrets[0])
         answers = await opened.enter_async_context(
             open_answers(
-                admissions=Admissions(
-                    stores.database, quotas, ledger, settings.claude_models if settings.writes else ()
-                ),
+                admissions=Admissions(stores.database, quotas, ledger, providers.models if providers else ()),
                 asking=Asking(
                     retriever,
-                    Understanding(claude, reword_rules, one_language=stores.embedder.english_only),
+                    Understanding(providers, reword_rules, one_language=stores.embedder.english_only),
                     cache,
                     journal,
                     stores.embedder.count_tokens,
                 ),
-                writer=Writer(claude, rules, book_links(settings.book_url)),
+                writer=Writer(providers, rules, book_links(settings.book_url)),
                 cache=cache,
                 journal=journal,
                 grace_seconds=settings.leave_grace_seconds,
@@ -224,13 +223,30 @@ def author(written: str) -> str:
     raise SettingsInvalid(f"AUTHOR_EMAILS: {written!r} is no e-mail address. {email.message}")
 
 
-def claude_of(settings: Settings) -> AbstractAsyncContextManager[Claude]:
-    """Claude with the settings' key."""
-    return open_claude(
-        api_key=settings.anthropic_api_key.get_secret_value(),
-        base_url=settings.anthropic_base_url,
-        model=settings.claude_model,
-    )
+@asynccontextmanager
+async def open_providers(settings: Settings, prices: Prices) -> AsyncIterator[Providers | None]:
+    """Claude, then OpenRouter, as far as there are keys for them; None without any."""
+    async with AsyncExitStack() as opened:
+        providers = [
+            Provider(await opened.enter_async_context(claude), models, Breaker())
+            for claude, models in providers_of(settings, prices)
+        ]
+        yield Providers(providers) if providers else None
+
+
+def providers_of(
+    settings: Settings, prices: Prices
+) -> Iterator[tuple[AbstractAsyncContextManager[Claude], tuple[str, ...]]]:
+    """Each provider with a key, and its models."""
+    if key := settings.anthropic_api_key.get_secret_value():
+        url = settings.anthropic_base_url
+        yield open_claude(name="Claude", base_url=url, prices=prices, api_key=key), settings.claude_models
+    if key := settings.openrouter_api_key.get_secret_value():
+        url = settings.openrouter_base_url
+        yield (
+            open_claude(name="OpenRouter", base_url=url, prices=prices, auth_token=key),
+            (settings.openrouter_model,),
+        )
 
 
 @asynccontextmanager

@@ -192,8 +192,8 @@ class Settings(BaseSettings):
 
     @property
     def writes(self) -> bool:
-        """True with a key for Claude; without one, answers are quoted passages."""
-        return bool(self.anthropic_api_key.get_secret_value())
+        """True with a key for Claude, here or by way of OpenRouter; without one, answers are quoted passages."""
+        return any(key.get_secret_value() for key in (self.anthropic_api_key, self.openrouter_api_key))
 
     @property
     def claude_models(self) -> tuple[str, ...]:

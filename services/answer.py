@@ -32,8 +32,8 @@ class DeclineReason(StrEnum):
 
 
 class AnswerSource(StrEnum):
-    """Who wrote it: the model, now or for an earlier asker, or by way of another provider; or nobody, where it is made
-    of quoted passages."""
+    """Who wrote it: the model, by its own provider or by the one that stands in for it, now or for an earlier asker; or
+    nobody, where it is made of quoted passages."""
 
     MODEL = "MODEL"
     FALLBACK_MODEL = "FALLBACK_MODEL"

@@ -71,6 +71,7 @@ class Prepared:
         reasons = {
             Degradation.LANGUAGE: self.understood.foreign
             or (isinstance(self.made_of, Retrieved) and self.made_of.words_only),
+            Degradation.BUDGET: self.understood.unaffordable,
             Degradation.PROVIDER: self.understood.failed,
             Degradation.INDEX: isinstance(self.made_of, Retrieved) and self.made_of.index_away,
         }
@@ -128,7 +129,8 @@ class Asking:
         leaning = leans_on(question, turns)
         understood = await self._understanding.understand(question, turns, language, purse=purse, leaning=leaning)
         first = await self._search(looked, understood)
-        if first.answerable or understood.leaned or not turns:
+        asked_in_vain = understood.failed or understood.unaffordable  # once more would cost the reader 3 s again
+        if first.answerable or understood.leaned or not turns or asked_in_vain:
             return first
         # What seemed to stand alone is nowhere in the book: it may mean something in its conversation.
         again = await self._understanding.understand(question, turns, language, purse=purse, leaning=True)

@@ -5,30 +5,36 @@ Request and events: platform.claude.com, "Messages", "Search results", "Citation
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import StrEnum
 
 import anthropic
 import httpx2
-from anthropic.types import RawMessageStreamEvent, SearchResultBlockParam, ThinkingConfigParam
+import orjson
+from anthropic.types import RawMessageStreamEvent, SearchResultBlockParam, TextBlockParam, ThinkingConfigParam
 
-from services.models import Prices, Tokens, Usage
+from services.calls import Call
+from services.models import Prices, Tokens
 
-FIRST_TOKEN_SECONDS = 4.0
-NEXT_TOKEN_SECONDS = 15.0
-ANSWER_SECONDS = 120.0
-CHARACTERS_PER_TOKEN = (
-    3  # of English, with the tokenizer of the 5.x models: the low end, so as not to charge too little
-)
-NOTHING = Usage()
 MAX_TOKENS = 1500  # five times the 250 that an answer takes: an answer cut at this limit counts as interrupted
-
-
-# The last three are frames that are no JSON, or JSON that lacks what belongs in it.
-BROKEN = (anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError)
-REWORD_SECONDS = 3.0
 REWORD_TOKENS = 300
+OVERHEAD_TOKENS = 2000  # what the provider adds to a request: how to cite, and marks between blocks
+CLOSING_SECONDS = 0.5  # for the end of the connection after message_stop: one that is read to its end is used again
+# The last three are frames that are no JSON, or JSON that lacks what belongs in it.
+BROKEN = (TimeoutError, anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError)
+UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How many seconds are waited for what. Three tries to connect fit into the time for the first token."""
+
+    connection: float = 1.0
+    first_token: float = 4.0
+    next_token: float = 15.0
+    answer: float = 120.0
+    reword: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,120 +74,112 @@ class Cited:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The stream is over. Without a `message_stop` the reason is None, and the answer is not complete."""
+    """The message is over, and why."""
 
     reason: str | None
 
 
+Heard = Said | Cited | Ended
+
+
+class Fault(StrEnum):
+    """What a failure says of the provider: the next try may work (PASSING), none will (LASTING), it took too long, or
+    nothing, since it is about this one request (OURS)."""
+
+    PASSING = "passing"
+    LASTING = "lasting"
+    SLOW = "slow"
+    OURS = "ours"
+
+
 class ClaudeFailed(Exception):
-    """The call failed: refused, unreachable, too slow, or broken in mid-stream. `usage` is what it cost all the same,
-    where that is not in a Call."""
+    """A call failed: refused, unreachable, too slow, or broken in mid-stream. `wait`: seconds before the next try."""
 
-    def __init__(self, message: str, usage: Usage = NOTHING) -> None:
+    def __init__(self, message: str, fault: Fault, wait: float = 0.0) -> None:
         super().__init__(message)
-        self.usage = usage
-
-
-@dataclass(slots=True)
-class Call:
-    """One call, and what the provider counted for it so far."""
-
-    model: str
-    input_tokens: int = 0
-    output_tokens: int = 0
-    characters: int = 0
-    counted: bool = False
-    cited: list[Cited] = field(default_factory=list)
-    reason: str | None = None
-    stopped: bool = False
-
-    @property
-    def usage(self) -> Usage:
-        """What the call cost so far, by the provider's own count; if the stream ended before that came, by its text."""
-        said = math.ceil(self.characters / CHARACTERS_PER_TOKEN)
-        output = self.output_tokens if self.counted else max(self.output_tokens, said)
-        return Prices().usage(self.model, Tokens(self.input_tokens, output))
+        self.fault = fault
+        self.wait = wait
 
 
 class Claude:
-    """Writes answers. One instance serves the whole process."""
+    """One provider of Claude. One instance serves the whole process."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, model: str) -> None:
+    def __init__(self, client: anthropic.AsyncAnthropic, name: str, prices: Prices, patience: Patience) -> None:
         self._client = client
-        self.model = model
+        self._prices = prices
+        self.name = name
+        self.patience = patience
 
-    def call(self) -> Call:
-        """A fresh account of a call about to be made with `write`."""
-        return Call(self.model)
+    def call(self, model: str) -> Call:
+        """A fresh account of a call about to be made by this model."""
+        return Call(model, MAX_TOKENS, thinks=not self._prices.model(model).thinking_can_be_off)
 
-    async def write(self, prompt: Prompt, call: Call) -> AsyncGenerator[Said | Cited | Ended, None]:
+    async def write(self, prompt: Prompt, call: Call, deadline: float) -> AsyncGenerator[Heard, None]:
         """Stream an answer, keeping count in `call`. Closing the iterator closes the connection at once.
 
-        A block's citations follow its text, whichever order Claude sends them in. Raises ClaudeFailed.
+        `deadline` of the first text is by the loop's clock. A block's citations follow its text, whichever order Claude
+        sends them in. Raises ClaudeFailed, also where the stream ends without `message_stop`.
         """
-        started = asyncio.get_running_loop().time()
-        deadline = started + FIRST_TOKEN_SECONDS
+        now = asyncio.get_running_loop().time
+        last = now() + self.patience.answer
+        cited: list[Cited] = []
         try:
             async with asyncio.timeout_at(deadline):
-                stream = await self._open(prompt)
+                stream = await self._open(prompt, call)
             async with stream:
                 events = aiter(stream)
                 while True:
-                    async with asyncio.timeout_at(min(deadline, started + ANSWER_SECONDS)):
+                    async with asyncio.timeout_at(min(deadline, last)):
                         event = await anext(events, None)
                     if event is None:
                         break
-                    for heard in hear(event, call):
+                    for heard in hear(event, call, cited):
                         yield heard
-                        deadline = asyncio.get_running_loop().time() + NEXT_TOKEN_SECONDS
-            yield Ended(call.reason if call.stopped else None)
-        except TimeoutError:
-            raise ClaudeFailed("Claude took too long.") from None
+                        deadline = now() + self.patience.next_token
+                    deadline = now() + CLOSING_SECONDS if call.stopped else deadline
         except BROKEN as error:
-            raise ClaudeFailed(f"{type(error).__name__}: {error}") from error
+            if not call.stopped:
+                raise failure(error, call) from error
+        if not call.stopped:
+            raise ClaudeFailed("The stream ended without message_stop.", Fault.PASSING)
+        yield Ended(call.reason)
 
-    async def reword(self, rules: str, material: str) -> tuple[str, Usage]:
-        """A short reply to a task that is not an answer, whole. Raises ClaudeFailed."""
+    async def reword(self, rules: str, material: str, call: Call, deadline: float) -> str:
+        """A short reply to a task that is not an answer, whole, keeping count in `call`. Raises ClaudeFailed."""
         try:
-            async with asyncio.timeout(REWORD_SECONDS):
+            async with asyncio.timeout_at(deadline):
                 message = await self._client.messages.create(
-                    model=self.model,
+                    model=call.model,
                     max_tokens=REWORD_TOKENS,
                     system=rules,
                     messages=[{"role": "user", "content": material}],
-                    thinking=self._thinking,
+                    thinking=thinking(call),
                     output_config={"effort": "low"},
                 )
+            call.count(message.usage, final=True)
             said = "".join(block.text for block in message.content if block.type == "text")
-            usage = Prices().usage(self.model, Tokens(message.usage.input_tokens, message.usage.output_tokens))
-        except TimeoutError:
-            raise ClaudeFailed("Claude took too long to reword a question.") from None
         except BROKEN as error:
-            raise ClaudeFailed(f"{type(error).__name__}: {error}") from error
-        if message.stop_reason not in ("end_turn", "stop_sequence"):
-            raise ClaudeFailed(f"Rewording ended with {message.stop_reason}.", usage)
-        return said.replace("\0", "").encode("utf-8", "ignore").decode(), usage
+            raise failure(error, call) from error
+        if message.stop_reason in ("end_turn", "stop_sequence"):
+            return storable(said)
+        raise ClaudeFailed(f"Rewording ended with {message.stop_reason}.", Fault.OURS)
 
-    @property
-    def _thinking(self) -> ThinkingConfigParam:
-        return {"type": "disabled"} if Prices().model(self.model).thinking_can_be_off else {"type": "adaptive"}
-
-    async def _open(self, prompt: Prompt) -> anthropic.AsyncStream[RawMessageStreamEvent]:
+    async def _open(self, prompt: Prompt, call: Call) -> anthropic.AsyncStream[RawMessageStreamEvent]:
         """Start a call. No sampling parameters and no prefill: the 5.x models refuse them."""
         return await self._client.messages.create(
-            model=self.model,
+            model=call.model,
             max_tokens=MAX_TOKENS,
             system=prompt.system,
-            messages=[
-                {
-                    "role": "user",
-                    "content": [*map(search_result, prompt.sources), {"type": "text", "text": prompt.question}],
-                }
-            ],
-            thinking=self._thinking,
+            messages=[{"role": "user", "content": content(prompt)}],
+            thinking=thinking(call),
             output_config={"effort": "low"},
             stream=True,
         )
+
+
+def content(prompt: Prompt) -> list[SearchResultBlockParam | TextBlockParam]:
+    """What the reader's side says: the passages, then the question."""
+    return [*map(search_result, prompt.sources), {"type": "text", "text": prompt.question}]
 
 
 def search_result(source: Source) -> SearchResultBlockParam:
@@ -195,41 +193,106 @@ def search_result(source: Source) -> SearchResultBlockParam:
     }
 
 
-def hear(event: RawMessageStreamEvent, call: Call) -> Sequence[Said | Cited]:
-    """What one event of the stream adds to the answer; counts and the stop reason go into the call."""
+def thinking(call: Call) -> ThinkingConfigParam:
+    """Off where it can be."""
+    return {"type": "adaptive"} if call.thinks else {"type": "disabled"}
+
+
+def worst_case(prompt: Prompt) -> Tokens:
+    """What an answer may take at most: byte-level tokenizers make no more tokens than there are bytes."""
+    return Tokens(len(orjson.dumps([prompt.system, content(prompt)])) + OVERHEAD_TOKENS, MAX_TOKENS)
+
+
+def worst_case_of_rewording(rules: str, material: str) -> Tokens:
+    """What rewording may take at most, counted like an answer."""
+    return Tokens(len(orjson.dumps([rules, material])) + OVERHEAD_TOKENS, REWORD_TOKENS)
+
+
+def hear(event: RawMessageStreamEvent, call: Call, cited: list[Cited]) -> Sequence[Said | Cited]:
+    """What one event of the stream adds to the answer; counts and the stop reason go into the call, and citations wait
+    in `cited` until their block ends."""
     match event.type:
         case "message_start":
-            usage = event.message.usage
-            cached = (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
-            call.input_tokens, call.output_tokens = usage.input_tokens + cached, usage.output_tokens
+            call.count(event.message.usage, final=False)
         case "content_block_delta" if event.delta.type == "text_delta":
-            # Postgres takes neither NUL nor lone surrogates, and what is streamed must be what is stored.
-            text = event.delta.text.replace("\0", "").encode("utf-8", "ignore").decode()
-            call.characters += len(text)
+            call.say(event.delta.text)
+            text = storable(event.delta.text)
             return [Said(text)] if text else []
+        case "content_block_delta" if event.delta.type == "thinking_delta":
+            call.say(event.delta.thinking)
         case "content_block_delta" if event.delta.type == "citations_delta":
             place = event.delta.citation
             if place.type == "search_result_location":
-                call.cited.append(
+                call.cite()
+                cited.append(
                     Cited(place.search_result_index, place.start_block_index, place.end_block_index, place.cited_text)
                 )
         case "content_block_stop":
-            cited, call.cited = call.cited, []
-            return cited
+            ended = list(cited)
+            cited.clear()
+            return ended
         case "message_delta":
             call.reason = event.delta.stop_reason or call.reason
-            call.output_tokens, call.counted = event.usage.output_tokens, True
+            call.count(event.usage, final=True)
         case "message_stop":
             call.stopped = True
-        case _:
-            pass
     return []
 
 
+def storable(text: str) -> str:
+    """Without what Postgres refuses, NUL and lone surrogates: what is streamed must be what is stored."""
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
+
+
+def failure(error: Exception, call: Call) -> ClaudeFailed:
+    """What broke a call, and what that says of the provider. Whether it can have been billed goes into the call."""
+    if isinstance(error, TimeoutError):
+        return ClaudeFailed("Claude took too long.", Fault.SLOW)
+    message = f"{type(error).__name__}: {error}"
+    if isinstance(error, anthropic.APIStatusError):
+        call.unbilled = not call.tokens  # refused, or overloaded, before it was begun
+        return ClaudeFailed(message, fault(error), retry_after(error))
+    call.unbilled = not call.tokens and isinstance(error.__cause__, UNSENT)
+    return ClaudeFailed(message, Fault.PASSING)
+
+
+def fault(error: anthropic.APIStatusError) -> Fault:
+    """What an error in the provider's own words says of it; one in mid-stream has the status 200."""
+    match error.status_code:
+        case 401 | 402 | 403 | 404:  # the key, the account, the address or the model's name
+            return Fault.LASTING
+        case 200 if error.type != "invalid_request_error":
+            return Fault.PASSING
+        case status if status >= 500 or status in (408, 409, 429):
+            return Fault.PASSING
+    return Fault.OURS
+
+
+def retry_after(error: anthropic.APIStatusError) -> float:
+    """Seconds that the provider asks to wait; 0 where it does not say, or says it as a date."""
+    try:
+        return max(0.0, float(error.response.headers.get("retry-after", "0")))
+    except ValueError:
+        return 0.0
+
+
 @contextlib.asynccontextmanager
-async def open_claude(*, api_key: str, base_url: str, model: str) -> AsyncIterator[Claude]:
-    """Claude behind a connection pool. Retries and deadlines are ours, not the SDK's: it would wait up to 600 s."""
+async def open_claude(
+    *,
+    name: str,
+    base_url: str,
+    prices: Prices,
+    api_key: str | None = None,
+    auth_token: str | None = None,
+    patience: Patience | None = None,
+) -> AsyncIterator[Claude]:
+    """Claude behind a connection pool: with an `api_key` Anthropic's own, with an `auth_token` OpenRouter's.
+
+    Retries and deadlines are ours, not the SDK's: it would wait up to 600 s.
+    """
+    patience = patience or Patience()
+    timeout = httpx2.Timeout(patience.answer, connect=patience.connection)
     async with anthropic.AsyncAnthropic(
-        api_key=api_key, base_url=base_url, max_retries=0, timeout=httpx2.Timeout(ANSWER_SECONDS, connect=2.0)
+        api_key=api_key, auth_token=auth_token, base_url=base_url, max_retries=0, timeout=timeout
     ) as client:
-        yield Claude(client, model)
+        yield Claude(client, name, prices, patience)

@@ -97,7 +97,12 @@ class Ledger:
     async def reserve(self, account: Account, models: Sequence[str], most: Tokens) -> Held | None:
         """Reserve a call. None where the budget, or the asker's share of it, has no room."""
         wanted = self.wanted(account, models, most)
-        return self.hold(wanted, await db.ledger.reserve(self._database, wanted=wanted), most)
+        try:
+            model = await db.ledger.reserve(self._database, wanted=wanted)
+        except BaseException:  # cancelled ones too may have been stored, and nobody else knows their id
+            self._late.append(Settlement(wanted[0].id, Decimal(0), Settled.UNUSED))
+            raise
+        return self.hold(wanted, model, most)
 
     def hold(self, wanted: Sequence[Wanted], model: str | None, most: Tokens) -> Held | None:
         """Take over what was reserved, by which model."""
@@ -109,7 +114,8 @@ class Ledger:
     async def settle(self, held: Held, settled: Settled, tokens: Tokens | None = None) -> None:
         """Charge a call for its tokens; without them it is charged as it was reserved, or nothing if it is unused.
 
-        While Postgres is away that is kept, and done as soon as it is back; meanwhile the reservation stays.
+        While Postgres is away that is kept, and done as soon as it is back; meanwhile the reservation stays. Likewise
+        where whoever settles is cancelled meanwhile: that it may be done twice does no harm.
         """
         nothing = Tokens()
         counted = nothing if settled == Settled.UNUSED else tokens
@@ -121,6 +127,9 @@ class Ledger:
         except Exception:
             log.exception("a call to a model is not settled yet", call=held.id)
             self._late.append(settlement)
+        except asyncio.CancelledError:
+            self._late.append(settlement)
+            raise
 
     async def _settle(self, settlement: Settlement) -> None:
         await db.ledger.settle(self._database, settlement)

@@ -29,6 +29,13 @@ class Purse:
             await self.close()
         return await self._ledger.reserve(replace(self._account, feature=feature), models, most)
 
+    async def give_back(self, held: Held, feature: Feature = Feature.QUESTIONS) -> None:
+        """A call that was not billed: the next one of its kind may have what it held."""
+        if feature == self._account.feature and not self._held:
+            self._held = held
+        else:
+            await self._ledger.settle(held, Settled.UNUSED)
+
     async def settle(self, held: Held, settled: Settled, tokens: Tokens | None = None) -> None:
         """Charge a call for its tokens; without them as it was reserved. See `Ledger.settle`."""
         if settled != Settled.UNUSED:

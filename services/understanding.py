@@ -3,14 +3,15 @@
 import importlib.resources
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import orjson
 import structlog
 
-from services.claude import Claude, ClaudeFailed
+from services.claude import ClaudeFailed
 from services.languages import detect, listed
-from services.models import Usage
+from services.providers import BudgetSpent, Providers
+from services.purse import Purse
 
 LONGEST = 500  # characters of a question to search with
 TURNS = 3  # of a conversation that are looked back on
@@ -58,49 +59,55 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """`searched_for` is what to look for. `leaned` tells that the model was asked for another wording with the
-    conversation before it, `failed` that it was asked and had none, `foreign` that the question could not be put into
-    the book's language."""
+    """`searched_for` is what to look for. `leaned` tells that the model was to be asked for another wording with the
+    conversation before it, `failed` that it had none, `unaffordable` that the budget had no room for asking, `foreign`
+    that the question could not be put into the book's language."""
 
     searched_for: str
     leaned: bool = False
     foreign: bool = False
     failed: bool = False
-    usage: Usage = field(default_factory=Usage)
+    unaffordable: bool = False
 
 
 class Understanding:
     """Asks the model for another wording only where the question calls for it."""
 
-    def __init__(self, claude: Claude | None, rules: str, *, one_language: bool) -> None:
+    def __init__(self, providers: Providers | None, rules: str, *, one_language: bool) -> None:
         """`one_language`: questions in another language than the book's find nothing as they are."""
-        self._claude = claude
+        self._providers = providers
         self._rules = rules
         self._one_language = one_language
 
     async def understand(
-        self, question: str, turns: Sequence[Turn], book_language: str, *, purse: object = None, leaning: bool = False
+        self,
+        question: str,
+        turns: Sequence[Turn],
+        book_language: str,
+        *,
+        purse: Purse | None,
+        leaning: bool = False,
     ) -> Understood:
         """The question as it is to be searched; `leaning` tells that it needs the conversation to be understood.
 
-        Without a model, or where that fails, it is searched as it was put.
+        Without a model or a purse, or where asking fails, it is searched as it was put.
         """
         language = detect(question)
         other = self._one_language and language != book_language
         foreign = other and language is not None  # a doubtful one may be in the book's language after all
-        if not self._claude or not (other or leaning):
+        if not self._providers or not purse or not (other or leaning):
             return Understood(question, foreign=foreign)
-        leaned = bool(turns)
+        as_put = Understood(question, leaned=bool(turns), foreign=foreign)
         rules = self._rules.format(language=NAMES.get(book_language, book_language))
         try:
-            said, usage = await self._claude.reword(rules, material(question, turns))
+            said = await self._providers.reword(rules, material(question, turns), purse)
+        except BudgetSpent:
+            return replace(as_put, unaffordable=True)
         except ClaudeFailed as failure:
             log.warning("a question was searched as it was put", reason=str(failure))
-            return Understood(question, leaned, foreign, failed=True, usage=failure.usage)
+            return replace(as_put, failed=True)
         reworded = " ".join(said.split())[:LONGEST]
-        if not reworded:
-            return Understood(question, leaned, foreign, failed=True, usage=usage)
-        return Understood(reworded, leaned, usage=usage)
+        return Understood(reworded, bool(turns)) if reworded else replace(as_put, failed=True)
 
 
 def leans_on(question: str, turns: Sequence[Turn]) -> bool:

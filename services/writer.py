@@ -13,8 +13,10 @@ import structlog
 from services.answer import DECLINE, Answer, AnswerSource, AnswerStatus, DeclineReason, Degradation
 from services.answer_cache import Kept
 from services.citations import prove, sent_units
-from services.claude import Cited, Claude, ClaudeFailed, Ended, Prompt, Said, Source
+from services.claude import Cited, ClaudeFailed, Ended, Prompt, Said, Source
 from services.draft import Draft
+from services.providers import Began, BudgetSpent, Providers
+from services.purse import Purse
 from services.quoting import quotations
 from services.retrieval import Retrieved
 from services.safe_output import SafeOutput
@@ -33,44 +35,47 @@ class Verdict:
 
 
 class Writer:
-    """Fills a draft. Without Claude, and where it fails before its first word, quotes the passages."""
+    """Fills a draft. Without a model, and where all fail before their first word, quotes the passages."""
 
-    def __init__(self, claude: Claude | None, rules: str, allowed: Callable[[str], bool]) -> None:
+    def __init__(self, providers: Providers | None, rules: str, allowed: Callable[[str], bool]) -> None:
         """`allowed` says which addresses an answer may link to."""
-        self._claude = claude
+        self._providers = providers
         self._rules = rules
         self._allowed = allowed
-        self.model = claude.model if claude else None
+        self.model = providers.models[0] if providers else None
 
-    async def write(self, draft: Draft, made_of: Retrieved | Kept, purse: object = None) -> Verdict:
-        """Write the answer to its end; one that was kept is told again."""
-        if isinstance(made_of, Kept):
-            return repeat(draft, made_of)
-        return await self._write(draft, made_of)
+    async def write(self, draft: Draft, made_of: Retrieved | Kept, purse: Purse | None) -> Verdict:
+        """Write the answer to its end; one that was kept is told again. Without a purse no model is asked."""
+        try:
+            return repeat(draft, made_of) if isinstance(made_of, Kept) else await self._write(draft, made_of, purse)
+        finally:
+            draft.usage = purse.usage if purse else draft.usage
 
-    async def _write(self, draft: Draft, retrieved: Retrieved) -> Verdict:
-        if not retrieved.answerable:
+    async def _write(self, draft: Draft, made_of: Retrieved, purse: Purse | None) -> Verdict:
+        if not made_of.answerable:
             return decline(draft)
-        if self._claude:
+        if self._providers and purse:
             try:
-                return await self._ask_claude(self._claude, draft, retrieved)
+                return await self._ask(self._providers, draft, made_of, purse)
+            except BudgetSpent:
+                degrade(draft, Degradation.BUDGET)
             except ClaudeFailed as failure:
-                log.warning("Claude failed", reason=str(failure), said=len(draft.text))
                 if draft.text:
+                    log.warning("an answer was interrupted", answer=draft.start.id, reason=str(failure))
                     return Verdict(AnswerStatus.INTERRUPTED)
-                if Degradation.PROVIDER not in draft.degraded:
-                    draft.degraded.append(Degradation.PROVIDER)
-        return self._quote(draft, retrieved) if retrieved.quotable or retrieved.leading else decline(draft)
+                degrade(draft, Degradation.PROVIDER)
+        return self._quote(draft, made_of) if made_of.quotable or made_of.leading else decline(draft)
 
-    async def _ask_claude(self, claude: Claude, draft: Draft, retrieved: Retrieved) -> Verdict:
-        call, safe = claude.call(), SafeOutput(self._allowed)
+    async def _ask(self, providers: Providers, draft: Draft, retrieved: Retrieved, purse: Purse) -> Verdict:
+        safe, told = SafeOutput(self._allowed), prompt(self._rules, meant(draft.start), retrieved)
         reason: str | None = None
         try:
-            async with aclosing(claude.write(prompt(self._rules, meant(draft.start), retrieved), call)) as heard:
+            async with aclosing(providers.write(told, purse)) as heard:
                 async for item in heard:
                     match item:
+                        case Began():
+                            begin(draft, item)
                         case Said(text):
-                            draft.source, draft.model = AnswerSource.MODEL, claude.model
                             draft.say(safe.feed(text))
                         case Cited():
                             draft.say(safe.flush())
@@ -79,17 +84,30 @@ class Writer:
                             reason = item.reason
         finally:
             draft.say(safe.flush())
-            draft.usage = draft.start.usage + call.usage
         return judge(draft, reason, safe.closing())
 
     def _quote(self, draft: Draft, retrieved: Retrieved) -> Verdict:
         """Answer with the best passages themselves, each with its citation."""
-        draft.source = AnswerSource.PASSAGES
+        draft.source, draft.model = AnswerSource.PASSAGES, None
         for quotation in quotations(draft.start.searched_for, retrieved):
             safe = SafeOutput(self._allowed)
             draft.say(safe.feed(quotation.text) + safe.flush())
             draft.cite(prove(quotation.cited, retrieved.given, retrieved.book.edition, offset=draft.offset))
         return Verdict(AnswerStatus.COMPLETE)
+
+
+def begin(draft: Draft, began: Began) -> None:
+    """Note who writes."""
+    draft.source = AnswerSource.FALLBACK_MODEL if began.fallback else AnswerSource.MODEL
+    draft.model = began.model
+    if began.cheaper:
+        degrade(draft, Degradation.BUDGET)
+
+
+def degrade(draft: Draft, reason: Degradation) -> None:
+    """Note why the answer is plainer than it could be, once."""
+    if reason not in draft.degraded:
+        draft.degraded.append(reason)
 
 
 def judge(draft: Draft, reason: str | None, closing: str) -> Verdict:

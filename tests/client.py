@@ -31,7 +31,8 @@ FRAGMENTS = """
         number offset chapterId chapterTitle section url quote start end similarity reviewed
     }
     fragment whole on Answer {
-        id requestId conversationId question searchedFor text status declineReason source model degraded citations { ...cited }
+        id requestId conversationId question searchedFor text status declineReason source model degraded
+        citations { ...cited }
         passages { url } usage { inputTokens outputTokens costUsd } responseTime createdAt
     }
 """

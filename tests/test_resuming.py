@@ -55,7 +55,7 @@ async def test_the_same_request_id_for_something_else_is_a_conflict(
 ) -> None:
     request = new_id()
     await events_with(replicas[0].url, question=WICK, requestId=request)
-    other: list[dict[str, object]] = [
+    other: list[Data] = [
         {"question": f"{WICK}?"},
         {"question": WICK, "conversationId": new_id()},
         {"question": WICK, "selection": {"chapterId": "lamp", "text": "wick"}},
