@@ -228,10 +228,15 @@ async def open_providers(settings: Settings, prices: Prices) -> AsyncIterator[Pr
     """Claude, then OpenRouter, as far as there are keys for them; None without any."""
     async with AsyncExitStack() as opened:
         providers = [
-            Provider(await opened.enter_async_context(claude), models, Breaker())
+            Provider(await opened.enter_async_context(claude), models, breaker_of(settings))
             for claude, models in providers_of(settings, prices)
         ]
         yield Providers(providers) if providers else None
+
+
+def breaker_of(settings: Settings) -> Breaker:
+    """What keeps questions away from a provider that fails."""
+    return Breaker(most=settings.provider_failures, rest=settings.provider_rest_seconds)
 
 
 def providers_of(

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     )
     openrouter_base_url: str = Field("https://openrouter.ai/api", description="where OpenRouter is")
     openrouter_model: str = Field("anthropic/claude-haiku-5.5", description="writes the answers there")
+    provider_failures: int = Field(
+        3, ge=1, description="questions in a row that a provider may fail before it is left alone"
+    )
+    provider_rest_seconds: float = Field(15, ge=0, description="how long it is left alone before one question tries it")
     model_prices: dict[str, ModelPrices] = Field(
         {},
         description='US dollars per million tokens where they are not the known ones, as JSON: {"claude-haiku-5-5": '

@@ -65,9 +65,10 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        running = len(self._answers._running)
-        told = f"waits up to {self._drain_seconds:g} s for {running} answers" if running else "writes no answers"
-        screen.print(f"Footnote is ending; it {told}.", soft_wrap=True)
+        running = self._answers.running
+        answers = "1 answer" if running == 1 else f"{running} answers"
+        waiting = f"; it waits up to {self._drain_seconds:g} s for {answers}" if running else ""
+        screen.print(f"Footnote is ending{waiting}.", highlight=False, soft_wrap=True)
         # Never cancelled: what waits for the answers' ends would take them with it.
         draining = asyncio.create_task(self._answers.drain(self._drain_seconds))
         await asyncio.wait({draining}, timeout=self._drain_seconds + STORING_SECONDS)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +64,12 @@ class Admissions:
                 yield None
         finally:
             self._waiting -= 1
+
+    async def emptied(self) -> None:
+        """Wait until all who were on their way in are in or turned away."""
+        async with AsyncExitStack() as opened:
+            for _ in range(AT_ONCE):
+                await opened.enter_async_context(self._entering)
 
     async def seen(self, asked: Asked) -> str | RequestConflict | None:
         """The answer that was let in for the same request before, if it was."""

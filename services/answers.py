@@ -1,6 +1,7 @@
 """Asking: one question, one answer, one owner task that writes it, any number of listeners."""
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -130,11 +131,19 @@ class Answers:
         elif sign.followed:
             running.followed_at = time.monotonic()
 
+    @property
+    def running(self) -> int:
+        """How many answers are being written here."""
+        return len(self._running)
+
     async def drain(self, seconds: float) -> None:
         """Let nobody in any more, and wait so long for what is running; what still runs then ends INTERRUPTED."""
         self.draining = True
-        if self._owners:
-            await asyncio.wait([*self._owners], timeout=seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._admissions.emptied()
+                if self._owners:
+                    await asyncio.wait([*self._owners])
         await self.close()
 
     async def close(self) -> None:

@@ -114,6 +114,7 @@ async def served(
             anthropic_api_key="key",
             anthropic_base_url=shared_claude.url,
             leave_grace_seconds=1,
+            provider_failures=1_000_000,  # what one test breaks, the next one needs
             answer_cache_days=0,  # the tests ask the same again and again
             signups_per_address_per_hour=100_000,
             login_failures_per_address_per_hour=100_000,

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 from graphql import GraphQLError
+from starlette.websockets import WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
@@ -110,6 +112,11 @@ class SocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             return
         await super().handle_subscribe(message)
 
+    async def handle_task_exception(self, error: Exception) -> None:
+        """A client that goes while it is written to is no accident."""
+        if not isinstance(error, WebSocketDisconnected):
+            await super().handle_task_exception(error)
+
     @staticmethod
     def _get_pre_execution_close_reason(error: GraphQLError) -> str | None:
         return None  # Strawberry would close the socket for a syntax error; the protocol has a message for it
@@ -127,8 +134,20 @@ def wrong_payload(payload: Mapping[str, object]) -> str | None:
 
 
 class SocketAdapter(ASGIWebSocketAdapter):
-    """Strawberry's adapter, with reasons that fit into a close frame: a longer one ends in 1006 and a traceback."""
+    """Strawberry's adapter, for sockets that several tasks write to and close: what comes after the close frame is
+    dropped, and a reason fits into that frame. A longer one ends in 1006 and a traceback."""
+
+    @property
+    def _closed(self) -> bool:
+        return self.ws.application_state == WebSocketState.DISCONNECTED
+
+    async def send_json(self, message: Mapping[str, object]) -> None:
+        if self._closed:
+            raise WebSocketDisconnected
+        await super().send_json(message)
 
     async def close(self, code: int, reason: str) -> None:
+        if self._closed:
+            return
         shortened = reason.encode(errors="replace")[:REASON_BYTES].decode(errors="ignore")
         await super().close(code, shortened)
