@@ -176,7 +176,12 @@ def prices_of(settings: Settings) -> Prices:
 def budget_of(settings: Settings) -> Budget:
     """The day's budget in micro-dollars."""
     day = settings.daily_budget_usd * MICRO
-    return Budget(day, settings.budget_cheaper_model_at, settings.budget_share_per_reader)
+    return Budget(
+        day,
+        cheaper_at=settings.budget_cheaper_model_at,
+        no_variants_at=settings.budget_no_variants_at,
+        share=settings.budget_share_per_reader,
+    )
 
 
 def quotas_of(settings: Settings, database: Database, secret: str) -> Quotas:

@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     budget_cheaper_model_at: Decimal = Field(
         Decimal("0.8"), ge=0, le=1, description="part of the budget from which on CLAUDE_CHEAP_MODEL is used"
     )
+    budget_no_variants_at: Decimal = Field(
+        Decimal("0.95"), ge=0, le=1, description="part of the budget from which on no new chapter variants are made"
+    )
     budget_share_per_reader: Decimal = Field(
         Decimal("0.2"), gt=0, le=1, description="part of the budget that one reader's running questions may reserve"
     )

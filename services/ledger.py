@@ -25,6 +25,7 @@ class Feature(StrEnum):
 
     QUESTIONS = "questions"
     REWORDING = "rewording"
+    VARIANTS = "variants"
 
 
 class Settled(StrEnum):
@@ -39,11 +40,12 @@ class Settled(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Of a UTC day, in micro-dollars. From `cheaper_at` of it on the cheaper model is used; `share` is the part of it
-    that one asker may have reserved at once."""
+    """Of a UTC day, in micro-dollars. From `cheaper_at` of it on the cheaper model is used, from `no_variants_at` on no
+    variants are made; `share` is the part of it that one asker may have reserved at once."""
 
     day: Decimal
     cheaper_at: Decimal
+    no_variants_at: Decimal
     share: Decimal
 
 
@@ -77,9 +79,10 @@ class Ledger:
 
     def wanted(self, account: Account, models: Sequence[str], most: Tokens) -> list[Wanted]:
         """One call in its forms, all of one new id: by the first of the models while the budget is not used up to
-        `cheaper_at`, by the last as long as there is any."""
+        `cheaper_at`, by the last as long as there is any for this."""
         id = str(uuid.uuid4())
-        steps = [self._budget.cheaper_at] * (len(models) - 1) + [Decimal(1)]
+        end = self._budget.no_variants_at if account.feature == Feature.VARIANTS else Decimal(1)
+        steps = [min(self._budget.cheaper_at, end)] * (len(models) - 1) + [end]
         return [
             Wanted(
                 id=id,

@@ -25,7 +25,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 def of(dollars: str, share: str = "1") -> Budget:
-    return Budget(Decimal(dollars) * 1_000_000, Decimal("0.8"), Decimal(share))
+    return Budget(Decimal(dollars) * 1_000_000, Decimal("0.8"), Decimal("0.95"), Decimal(share))
 
 
 def ledger(database: Database, dollars: str = "1", share: str = "1") -> Ledger:
@@ -124,6 +124,12 @@ async def test_from_four_fifths_of_the_budget_on_the_cheaper_model_is_used(datab
     book = ledger(database, "0.1")
     models = [(await held(book, (SONNET, HAIKU))).model for _ in range(4)]
     assert models == [SONNET, SONNET, HAIKU, HAIKU]  # the third would come to 120,000 of 80,000 micro-dollars
+
+
+async def test_from_nineteen_twentieths_on_there_is_none_for_variants(database: Database) -> None:
+    book, variants = ledger(database, "0.0204"), Account(Feature.VARIANTS, "somebody")
+    assert [bool(await book.reserve(variants, [HAIKU], CALL)) for _ in range(10)] == [True] * 9 + [False]
+    assert await book.reserve(SOMEBODY, [HAIKU], CALL)
 
 
 async def test_one_reader_cannot_reserve_everything(database: Database) -> None:

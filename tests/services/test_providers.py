@@ -119,7 +119,7 @@ def world(fresh_url: str, clients: Clients) -> MakeWorld:
             database = Database(opened)
             await database.execute("DELETE FROM model_calls")
             await database.execute("DELETE FROM spending_days")
-            async with open_ledger(database, Prices(), Budget(day, Decimal("0.8"), Decimal("0.5"))) as ledger:
+            async with open_ledger(database, Prices(), Budget(day, Decimal("0.8"), Decimal(1), Decimal("0.5"))) as ledger:
                 yield World(Providers(providers), ledger, database, clock)
             assert await database.fetchval("SELECT count(*) FROM model_calls WHERE cost IS NULL") == 0
             assert await database.fetchval("SELECT coalesce(sum(reserved), 0) FROM spending_days") == 0
@@ -178,7 +178,7 @@ async def test_a_database_that_is_away_is_no_fault_of_a_provider_and_nobody_is_a
     world: MakeWorld, claude: ScriptedClaude
 ) -> None:
     async with world(claude.url) as here, pool("postgresql://nobody@127.0.0.1:1/none") as nowhere:
-        away = Ledger(Database(nowhere), Prices(), Budget(DAY, Decimal("0.8"), Decimal("0.5")))
+        away = Ledger(Database(nowhere), Prices(), Budget(DAY, Decimal("0.8"), Decimal(1), Decimal("0.5")))
         for _ in range(4):
             with pytest.raises(ClaudeFailed, match="could not be reserved"):
                 await here.write(Purse(away, Account(Feature.QUESTIONS, "asker")))
@@ -541,7 +541,7 @@ async def test_what_a_rewording_held_in_vain_is_not_what_the_answer_is_charged_t
         await both.providers.reword("Rules.", "And why?", purse)
     await both.write(purse)
     rows = await both.database.fetch("SELECT feature, settled_as FROM model_calls ORDER BY reserved_at")
-    assert [tuple(row) for row in rows] == [("rewording", "unused"), ("answer", "reported")]
+    assert [tuple(row) for row in rows] == [("rewording", "unused"), ("questions", "reported")]
 
 
 async def test_a_slow_rewording_gives_up_nobody_and_a_failing_one_does(

@@ -35,7 +35,7 @@ async def database(fresh_url: str) -> AsyncIterator[Database]:
 async def understood(
     providers: Providers | None, database: Database, question: str, *, day: int = 1_000_000, leaning: bool = True
 ) -> Understood:
-    async with open_ledger(database, Prices(), Budget(Decimal(day), Decimal(1), Decimal(1))) as ledger:
+    async with open_ledger(database, Prices(), Budget(Decimal(day), Decimal(1), Decimal(1), Decimal(1))) as ledger:
         purse = Purse(ledger, Account(Feature.QUESTIONS, "asker"))
         understanding = Understanding(providers, RULES, one_language=True)
         return await understanding.understand(question, BEFORE, "en", purse=purse, leaning=leaning)
