@@ -34,7 +34,7 @@ subscription AskAndListen {
         citations { number quote url }
       }
     }
-    ... on InvalidInput { field message }
+    ... on Problem { __typename message }
   }
 }
 `,
@@ -53,7 +53,7 @@ mutation Ask {
       usage { inputTokens outputTokens costUsd }
       responseTime
     }
-    ... on InvalidInput { field message }
+    ... on Problem { __typename message }
   }
 }
 `,
