@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 import structlog
 
 import db.attempts
+import db.quotas
 import db.sessions
 from db.postgres import Database
 from services.attempts import HOUR
+from services.quotas import DAY
 from services.sessions import ForeignToken, OwnSession, SignedIn
 
 LOOK_SECONDS = 0.4  # with a statement's time, under the second that is promised
@@ -77,11 +79,12 @@ class SessionWatch:
             end(w for w, by in foreign.items() if is_given_up(by, given_up))
 
     async def keep_sweeping(self) -> None:
-        """Remove expired sessions and forgotten attempts now and then, until cancelled. Several processes may do it."""
+        """Remove expired sessions, and attempts and places that do not count any more, now and then, until cancelled. Several processes may do it."""
         while True:
             try:
                 await db.sessions.sweep(self._database)
                 await db.attempts.sweep(self._database, seconds=HOUR)
+                await db.quotas.sweep(self._database, seconds=DAY)
             except Exception:
                 log.exception("expired sessions were not swept; trying again later")
             await asyncio.sleep(SWEEP_SECONDS)

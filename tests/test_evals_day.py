@@ -22,7 +22,7 @@ NOT_IN_BOOK = Question(REWORDING, WORTH, kept=False, quotable=False)
 DECLINED = Question(None, None, kept=False, quotable=False)
 CHAPTER = Variant(Call(Tokens(1_400, 600), Tokens(700, 300)), sections=3)
 SIZES = Sizes((ANSWERED, NOT_IN_BOOK, DECLINED), CHAPTER, CHAPTER)
-TWO_READERS = day(SIZES, 2, Quota(5, 1, 1), seed=1)
+TWO_READERS = day(SIZES, 2, Quota(10, 1, 1), seed=1)
 
 
 @pytest.fixture
@@ -32,24 +32,26 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 async def test_a_day_that_passes_its_cap_is_found_out(database: Database) -> None:
-    generous = Ledger(database, Prices(), Budget(Decimal(10**9), Decimal(1), Decimal(1), Decimal(1)))
+    generous = Ledger(
+        database, Prices(), Budget(Decimal(10**9), cheaper_at=Decimal(1), no_variants_at=Decimal(1), share=Decimal(1))
+    )
     with pytest.raises(LedgerWrong, match="reserved and spent, of 100000"):
         await Day(database, generous, Decimal(100_000), [SONNET], caches=False).spend(TWO_READERS, lambda: None)
 
 
 @pytest.mark.parametrize("caches", [False, True])
 async def test_a_day_never_passes_its_cap(database: Database, new_settings: MakeSettings, caches: bool) -> None:
-    settings = new_settings(daily_budget_usd="0.2")
-    result = await spent_in(database, Plan(SONNET, caches), settings, TWO_READERS, lambda: None)
+    settings = new_settings(daily_budget_usd="0.05")
+    result = await spent_in(database, Plan(HAIKU, caches), settings, TWO_READERS, lambda: None)
     assert result.spending.by_hour == sorted(result.spending.by_hour)
-    assert result.spending.by_hour[-1] <= Decimal("0.2") < result.uncapped
-    assert result.spending.became.total() == 2 * (24 * 5 + 2)
+    assert result.spending.by_hour[-1] <= Decimal("0.05") < result.uncapped
+    assert result.spending.became.total() == 2 * (24 * 10 + 2)
     assert result.spending.became[Became.QUOTED] > 0
     assert bool(result.spending.became[Became.CACHED]) == caches
 
 
 async def test_the_cheaper_model_comes_before_no_model(database: Database, new_settings: MakeSettings) -> None:
-    settings = new_settings(daily_budget_usd="0.2")
+    settings = new_settings(daily_budget_usd="0.3", budget_share_per_reader=1)
     result = await spent_in(database, Plan(SONNET, False), settings, TWO_READERS, lambda: None)
     assert result.spending.since[Step.CHEAPER] < result.spending.since[Step.NOTHING]
     assert len(table([result], settings).rows) == 2 + len(Became) + len(Step)
@@ -67,8 +69,8 @@ def test_what_the_book_answers_is_paid_once_and_what_it_does_not_each_time() -> 
 
 
 def test_the_same_seed_draws_the_same_day() -> None:
-    assert day(SIZES, 2, Quota(5, 1, 1), seed=1) == TWO_READERS
-    assert day(SIZES, 2, Quota(5, 1, 1), seed=2) != TWO_READERS
+    assert day(SIZES, 2, Quota(10, 1, 1), seed=1) == TWO_READERS
+    assert day(SIZES, 2, Quota(10, 1, 1), seed=2) != TWO_READERS
 
 
 def test_every_quota_is_used_up() -> None:
