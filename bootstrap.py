@@ -107,6 +107,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             await index.open()
         site = Site(settings.book_url, settings.translation_url)
         library = Library(stores.database, index, site, stores.embedder.fingerprint)
+        opened.push_async_callback(library.close)
         retriever = Retriever(library, stores.embedder, index, settings.retrieval_gate)
         prices = prices_of(settings)
         providers = await opened.enter_async_context(open_providers(settings, prices))

@@ -23,6 +23,7 @@ from services.answer import (
     Degradation,
     NearPassage,
     near,
+    started,
 )
 from services.answer_cache import AnswerCache, Kept
 from services.answer_log import Leave
@@ -199,9 +200,11 @@ class Answers:
 
     async def _write(self, running: Running) -> Verdict:
         prepared = running.prepared = await self._asking.find(running.looked, running.purse)
-        running.draft.prepare(prepared.understood.searched_for, prepared.degraded, shown(prepared.made_of))
-        running.draft.begin()
-        return await self._writer.write(running.draft, prepared.made_of, running.purse)
+        draft = running.draft
+        draft.prepare(prepared.understood.searched_for, prepared.degraded, shown(prepared.made_of))
+        await self._journal.store_first(started(draft.start))
+        draft.begin()
+        return await self._writer.write(draft, prepared.made_of, running.purse)
 
     async def _own(self, running: Running) -> None:
         """See the answer to its end, whatever that is. Stored first, shown after, so that who saw the end can read it;

@@ -11,7 +11,7 @@ import structlog
 import db.answers
 import db.conversations
 from db.answers import LOST_SECONDS, AnswerRow, Sign
-from db.postgres import Database
+from db.postgres import Database, DatabaseUnavailable
 from services.answer import (
     ANSWER,
     EVENTS,
@@ -49,6 +49,7 @@ class Journal:
         self._database = database
         self._running: dict[str, AnswerLog] = {}
         self._stored: dict[str, int] = {}
+        self._beginning: set[str] = set()
         self._late: list[tuple[AnswerFinished, bool]] = []
 
     def begin(self, id: str, events: AnswerLog) -> None:
@@ -100,7 +101,9 @@ class Journal:
         while self._late:
             await self._finish(*self._late[0])
             self._late.pop(0)
-        running = {id: events for id, events in self._running.items() if not events.finished}
+        running = {
+            id: events for id, events in self._running.items() if not events.finished and id not in self._beginning
+        }
         if not running:
             return {}
         upto = {id: len(events.events) for id, events in running.items()}
@@ -113,8 +116,24 @@ class Journal:
         )
         for id in running:
             if id in self._stored:
-                self._stored[id] = upto[id]
+                self._stored[id] = max(self._stored[id], upto[id])
         return {id: signs.get(id) for id in running if id in self._running}
+
+    async def store_first(self, first: AnswerStarted) -> None:
+        """Store the first event of an answer before it is shown, so that a crash cannot make it another one. While
+        Postgres is away it is shown all the same."""
+        id = first.answer_id
+        self._beginning.add(id)  # no other store of it meanwhile: each would go on from another place
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                await db.answers.store_events(
+                    self._database, ids=[id], first_seqs=[0], events=[encode([first])], listeners=[1]
+                )
+            self._stored[id] = 1
+        except (TimeoutError, DatabaseUnavailable) as away:
+            log.warning("the beginning of an answer is not stored yet", answer=id, reason=str(away))
+        finally:
+            self._beginning.discard(id)
 
     async def keep_ending_lost(self) -> None:
         """End what processes that are gone were writing, until cancelled. Several processes may do it."""

@@ -1,6 +1,7 @@
 """The current edition of the book, open in memory, following what is published in Postgres."""
 
 import asyncio
+import math
 import time
 import uuid
 from collections.abc import Collection, Iterable, Mapping
@@ -17,6 +18,7 @@ from db.vectors import IndexUnavailable, Point, VectorIndex
 from services.book import Chapter, Edition, Passage, Section, Site, Span
 from services.lexical import Lexicon
 
+PATIENCE_SECONDS = 0.05  # for a look, which takes 2 ms where nothing is new and Postgres is well
 FRESH_SECONDS = 1.0  # how long an edition is served before Postgres is asked whether there is a newer one
 log = structlog.get_logger()
 
@@ -55,19 +57,29 @@ class Library:
         self._model = model
         self._open: OpenBook | None = None
         self._passed_over: int | None = None
-        self._checked = -FRESH_SECONDS
-        self._opening = asyncio.Lock()
+        self._checked = -math.inf
+        self._looking: asyncio.Task[None] | None = None
 
     async def open(self) -> OpenBook:
-        """The current edition. Raises NoBook."""
+        """The current edition, or the one before it while that takes long to be read. Raises NoBook."""
         if self._open and time.monotonic() - self._checked < FRESH_SECONDS:
             return self._open
-        async with self._opening:  # one check, and one load, for all who wait
-            if not self._open or time.monotonic() - self._checked >= FRESH_SECONDS:
-                await self._look()
+        if not self._looking or self._looking.done():
+            self._looking = asyncio.create_task(self._look())  # one look, and one load, for all who wait
+        # While Postgres hangs nobody should: what is open can be read.
+        await_it_all = not self._open or self._checked == -math.inf
+        await asyncio.wait({self._looking}, timeout=None if await_it_all else PATIENCE_SECONDS)
+        if self._looking.done():
+            self._looking.result()
         if not self._open:
             raise NoBook("The book is empty: run `footnote ingest PATH` with your docs folder.")
         return self._open
+
+    async def close(self) -> None:
+        """Look no more."""
+        if self._looking:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
 
     async def edition(self) -> Edition:
         """The current edition's chapters and passages. Raises NoBook."""
@@ -75,7 +87,7 @@ class Library:
 
     def look_again(self) -> None:
         """Ask Postgres at the next request, however fresh this edition is: for who has just published."""
-        self._checked = -FRESH_SECONDS
+        self._checked = -math.inf
 
     async def _look(self) -> None:
         """Follow Postgres; while it or the index is away, the edition in memory goes on being served."""

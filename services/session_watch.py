@@ -79,7 +79,8 @@ class SessionWatch:
             end(w for w, by in foreign.items() if is_given_up(by, given_up))
 
     async def keep_sweeping(self) -> None:
-        """Remove expired sessions, and attempts and places that do not count any more, now and then, until cancelled. Several processes may do it."""
+        """Remove expired sessions, and attempts and places of quotas that do not count any more, now and then, until
+        cancelled. Several processes may do it."""
         while True:
             try:
                 await db.sessions.sweep(self._database)
