@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "transport": {"transport", "schema", "resolvers"},
     "bootstrap": {"settings", "services", "db"},
     "app": {"bootstrap", "transport", "resolvers", "schema", "services", "settings"},
-    "evals": {"evals", "services", "db"},
+    "evals": {"evals", "services", "db", "bootstrap", "settings"},
     "cli": {"cli", "settings", "bootstrap", "app", "schema", "evals", "services", "db"},
 }
 FENCED = {
