@@ -126,8 +126,7 @@ async def served(
 @pytest.fixture(scope="session")
 async def sample_book(new_settings: MakeSettings) -> AsyncIterator[Server]:
     """What `make serve` starts."""
-    given = {"BOOK_PATH": "examples/book", "ANONYMOUS_QUESTIONS_PER_HOUR": 1000}  # all tests come from one address
-    async with server(DATA_DIR=new_settings().data_dir, **given) as running:
+    async with server(DATA_DIR=new_settings().data_dir, BOOK_PATH="examples/book") as running:
         yield running
 
 

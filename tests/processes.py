@@ -66,8 +66,8 @@ async def start(*arguments: object, **settings: object) -> asyncio.subprocess.Pr
 
 @asynccontextmanager
 async def server(**settings: object) -> AsyncIterator[Server]:
-    """`footnote serve` on a free port, ended by SIGTERM if it still runs."""
-    process = await start("serve", **{"PORT": 0, **settings})
+    """`footnote serve` on a free port, ended by SIGTERM if it still runs. All tests ask from one address."""
+    process = await start("serve", **{"PORT": 0, "ANONYMOUS_QUESTIONS_PER_HOUR": 1000, **settings})
     try:
         assert process.stdout
         told = ""

@@ -226,7 +226,7 @@ async def test_an_estimate_counts_bytes_since_urdu_has_more_tokens_than_english(
 
 
 async def test_an_estimate_is_never_more_than_could_be_said(asking: Asking) -> None:
-    asking.claude.script(Say("word " * 1000), Cut())
+    asking.claude.script(Say(("word " * 1000,)), Cut())
     _, tokens = await asking.settlement()
     assert tokens.output == 1500
 
