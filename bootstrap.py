@@ -119,7 +119,7 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
         quotas = quotas_of(settings, stores.database, secrets[0])
         answers = await opened.enter_async_context(
             open_answers(
-                admissions=Admissions(stores.database, quotas, ledger, providers.models if providers else ()),
+                admissions=Admissions(stores.database, quotas, ledger, lambda: providers.models if providers else ()),
                 asking=Asking(
                     retriever,
                     Understanding(providers, reword_rules, one_language=stores.embedder.english_only),

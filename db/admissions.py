@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import asyncpg
-
 import db.ledger
 import db.quotas
 from db.answers import LOST_SECONDS
 from db.ledger import Wanted
-from db.postgres import Connection, Database, DatabaseUnavailable
+from db.postgres import Connection, Database, repeated
 from db.quotas import Place, Taken
 
 REMEMBERED_HOURS = 24  # that a request id stands for the same question
@@ -79,14 +77,7 @@ async def admit(database: Database, admission: Admission) -> Outcome:
     Tried again once where the connection was lost, which may have been after it was stored, and where Postgres gave
     this transaction up for another one: the answer's id, and the call's, make the second try the same as the first.
     """
-    try:
-        return await _admit(database, admission)
-    except asyncpg.DeadlockDetectedError:
-        return await _admit(database, admission)
-    except DatabaseUnavailable as error:
-        if not error.lost:
-            raise
-        return await _admit(database, admission)
+    return await repeated(lambda: _admit(database, admission))
 
 
 async def _admit(database: Database, admission: Admission) -> Outcome:
@@ -104,7 +95,8 @@ async def let_in(connection: Connection, admission: Admission) -> Outcome:
     """All of it, in an order that every process keeps: the answer, the asker's places, and last the day's money."""
     if admission.request:
         await connection.execute(FORGET, admission.request.by, admission.request.id, REMEMBERED_HOURS)
-        if seen := await find_seen(connection, admission.request, admission.reader):
+        seen = await find_seen(connection, admission.request, admission.reader)
+        if seen and seen.id != admission.id:  # else an earlier try of this very admission
             return seen
     if not await insert(connection, admission):
         return await why_not(connection, admission)
@@ -139,8 +131,14 @@ async def why_not(connection: Connection, admission: Admission) -> Outcome:
     process was letting in, or a conversation that is not this reader's."""
     if await connection.fetchval("SELECT true FROM answers WHERE id = $1", admission.id):
         return Admitted(await connection.fetchval("SELECT model FROM model_calls WHERE answer = $1", admission.id))
-    seen = await find_seen(connection, admission.request, admission.reader) if admission.request else None
-    return seen or NotTheirs()
+    request = admission.request
+    if not request:
+        return NotTheirs()
+    taken = "SELECT true FROM answers WHERE requested_by = $1 AND request_id = $2"
+    if seen := await find_seen(connection, request, admission.reader):
+        return seen
+    # Asked before signing in, with the conversation taken over since: it is that reader's, and stays so.
+    return Seen("", same=False) if await connection.fetchval(taken, request.by, request.id) else NotTheirs()
 
 
 async def take(connection: Connection, admission: Admission, place: Place) -> Crowded | Taken | None:
@@ -154,11 +152,12 @@ async def take(connection: Connection, admission: Admission, place: Place) -> Cr
 
 
 async def find_seen(connection: Connection | Database, request: Request, reader: str | None) -> Seen | None:
-    """The answer that was let in for a request id: this asker's, or what nobody in particular asked with it."""
+    """The answer that was let in for a request id, if this asker may see it: their own, or what nobody in particular
+    asked with it."""
     row = await connection.fetchrow(
         """
         SELECT id::text, request = $3 AS same FROM answers
-        WHERE request_id = $2 AND (requested_by = $1 OR (requested_by = '' AND (reader IS NULL OR reader = $4)))
+        WHERE request_id = $2 AND requested_by IN ($1, '') AND (reader IS NULL OR reader = $4)
             AND created_at > now() - make_interval(hours => $5)
         ORDER BY requested_by DESC LIMIT 1
         """,

@@ -41,9 +41,16 @@ async def find(database: Database, *, id: str) -> AnswerRow | None:
     return AnswerRow(**row) if row else None
 
 
-async def events(database: Database, *, id: str) -> list[str]:
-    """The stored events of an answer: JSON lists, in order."""
-    rows = await database.fetch("SELECT events FROM answer_events WHERE answer = $1 ORDER BY first_seq", id)
+async def events(database: Database, *, id: str, after: int = -1) -> list[str]:
+    """The stored events of an answer: JSON lists, in order, without those that have nothing above `after`."""
+    rows = await database.fetch(
+        """
+        SELECT events FROM answer_events WHERE answer = $1 AND first_seq + jsonb_array_length(events) > $2 + 1
+        ORDER BY first_seq
+        """,
+        id,
+        after,
+    )
     return [row["events"] for row in rows]
 
 
@@ -53,10 +60,11 @@ async def store_events(
     ids: Sequence[str],
     first_seqs: Sequence[int],
     events: Sequence[str],
+    told: Sequence[str],
     listeners: Sequence[int],
 ) -> dict[str, Sign]:
-    """Store what several running answers gained, how many listen, and that their owner is alive. Empty lists are only
-    a sign of life.
+    """Store what several running answers gained, what is `told` of them beside their events, as JSON objects, how many
+    listen, and that their owner is alive. Empty lists of events are only a sign of life.
 
     Returns the answers that are still running, with what others left word of. A try whose
     acknowledgement was lost is repeated from the same place with more events, and an answer may end while this runs,
@@ -66,10 +74,11 @@ async def store_events(
         rows = await connection.fetch(
             """
             WITH gained AS (
-                SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::integer[])
-                AS gained (answer, first_seq, events, listeners)
+                SELECT * FROM unnest($1::uuid[], $2::integer[], $3::jsonb[], $4::jsonb[], $5::integer[])
+                AS gained (answer, first_seq, events, told, listeners)
             ), alive AS (
-                UPDATE answers SET seen_at = clock_timestamp(), listeners = gained.listeners
+                UPDATE answers
+                SET seen_at = clock_timestamp(), listeners = gained.listeners, snapshot = snapshot || gained.told
                 FROM gained WHERE answers.id = gained.answer AND answers.status = 'STREAMING'
                 RETURNING answers.id, answers.stop_asked
             ), stored AS (
@@ -81,12 +90,13 @@ async def store_events(
             )
             SELECT id::text, stop_asked, EXISTS (
                 SELECT FROM followers
-                WHERE answer = alive.id AND followers.seen_at > clock_timestamp() - make_interval(secs => $5)
+                WHERE answer = alive.id AND followers.seen_at > clock_timestamp() - make_interval(secs => $6)
             ) AS followed FROM alive
             """,
             ids,
             first_seqs,
             events,
+            told,
             listeners,
             FOLLOWER_SECONDS,
         )
@@ -107,17 +117,18 @@ async def finish(
     first_seq: int,
     events: str,
     give_back: bool,
+    forget_request: bool = False,
     unseen_seconds: float = 0,
 ) -> bool:
     """End an answer, unless somebody did already, or its owner was seen more recently. Says whether this call ended it.
-    `give_back` frees its place of the quota.
+    `give_back` frees its place of the quota, `forget_request` its request id.
 
     The row's lock puts an owner and whoever believes it dead in a row; only the first of them finds it running.
     """
     ended = await database.fetchval(
         """
         WITH ended AS (
-            UPDATE answers SET status = $2, snapshot = $3
+            UPDATE answers SET status = $2, snapshot = $3, request_id = CASE WHEN $8 THEN NULL ELSE request_id END
             WHERE id = $1 AND status = 'STREAMING' AND clock_timestamp() - seen_at >= make_interval(secs => $6)
             RETURNING id, quota_asker
         ), stored AS (
@@ -140,6 +151,7 @@ async def finish(
         events,
         unseen_seconds,
         give_back,
+        forget_request,
     )
     return bool(ended)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from db.postgres import Connection, Database
+from db.postgres import Connection, Database, repeated
 
 # A process renews what it holds every third of this; what is not renewed any more is settled by another one.
 EXPIRES_SECONDS = 60.0
@@ -38,8 +38,18 @@ async def used(database: Database) -> Decimal:
 
 
 async def reserve(database: Database, *, wanted: Sequence[Wanted]) -> str | None:
-    """Reserve in a transaction of its own, as `reserve_in` does."""
+    """Reserve in a transaction of its own, as `reserve_in` does, and repeated as an admission is. None also where the
+    answer was deleted meanwhile."""
+    return await repeated(lambda: _reserve(database, wanted))
+
+
+async def _reserve(database: Database, wanted: Sequence[Wanted]) -> str | None:
     async with database.transaction() as connection:
+        # Before the day's lock, which all wait for: a deletion may hold the answer, and wait for a call of it that is
+        # being settled, and so for the day.
+        answer = wanted[0].answer
+        if answer and not await connection.fetchval("SELECT true FROM answers WHERE id = $1 FOR KEY SHARE", answer):
+            return None
         return await reserve_in(connection, wanted)
 
 

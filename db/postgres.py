@@ -33,6 +33,13 @@ LOST = (
     ConnectionError,
 )
 
+# A full disk, too many connections, a server that is read-only since another one took over, or is being ended.
+REFUSING = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.OperatorInterventionError,
+)
+
 Connection = PoolConnectionProxy
 Result = TypeVar("Result")
 
@@ -198,6 +205,8 @@ class Database:
                     raise
                 connection.terminate()  # the server's farewell was read, its hanging up was not yet: of no use any more
             raise DatabaseUnavailable(f"The connection to PostgreSQL was lost: {error}", lost=True) from error
+        except REFUSING as error:
+            raise DatabaseUnavailable(f"PostgreSQL does not take it: {error}") from error
         except asyncpg.PostgresError as error:
             error.detail = None  # it quotes whole rows, and with them what readers wrote, into the log
             raise
@@ -217,6 +226,19 @@ class Database:
             raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {reason}") from error
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise DatabaseUnavailable(f"PostgreSQL cannot be reached: {error}; check DATABASE_URL") from error
+
+
+async def repeated(work: Callable[[], Awaitable[Result]]) -> Result:
+    """Do once more what lost its connection, perhaps after it was stored, or was given up for another transaction: for
+    what does no harm when it is done twice."""
+    try:
+        return await work()
+    except asyncpg.DeadlockDetectedError:
+        return await work()
+    except DatabaseUnavailable as error:
+        if not error.lost:
+            raise
+        return await work()
 
 
 def _is_closed(connection: Connection) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from db.postgres import Database
+from db.postgres import Database, repeated
 
 COLUMNS = "readers.id::text, email, compared_email, password_hash, subject, name, level, hardware, readers.created_at"
 
@@ -117,8 +117,15 @@ async def change_password(
 
 
 async def delete(database: Database, *, id: str, who: bytes) -> None:
-    """Remove an account and, by its keys, everything of it; and who tried to get in."""
+    """Remove an account and, by its keys, everything of it; and who tried to get in. Repeated where a call to a model
+    of this reader's was settled at the same moment, and Postgres gave this up for it."""
+    await repeated(lambda: _delete(database, id, who))
+
+
+async def _delete(database: Database, id: str, who: bytes) -> None:
     async with database.transaction() as connection:
         await connection.execute("DELETE FROM readers WHERE id = $1", id)
         await connection.execute("DELETE FROM attempts WHERE who = $1", who)
-        await connection.execute("UPDATE model_calls SET asker = NULL WHERE asker = $1::uuid::text", id)
+        await connection.execute(
+            "UPDATE model_calls SET asker = NULL WHERE asker = $1::uuid::text AND cost IS NULL", id
+        )

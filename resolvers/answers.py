@@ -6,9 +6,11 @@ import strawberry
 from strawberry import UNSET
 
 from resolvers.context import Info, bad_user_input
+from services.admissions import or_unavailable
 from services.answer import Answer, AnswerEvent, AnswerNotFound
 from services.answers import TurnedAway
 from services.asking import Asked, Selection
+from services.problems import Busy
 from services.readers import Caller
 
 
@@ -40,13 +42,22 @@ class AskInput:
 
 
 async def ask(info: Info, input: AskInput) -> Answer | TurnedAway:
-    asked = input.value(await info.context.caller())
-    return await info.context.services.answers.ask(asked, info.context.leave)
+    caller = await or_unavailable(info.context.caller())
+    if isinstance(caller, Busy):
+        return caller
+    return await info.context.services.answers.ask(input.value(caller), info.context.leave)
 
 
 async def stream(info: Info, input: AskInput) -> AsyncIterator[AnswerEvent | TurnedAway]:
-    asked = input.value(await info.context.caller())
-    return info.context.services.answers.stream(asked, info.context.leave)
+    caller = await or_unavailable(info.context.caller())
+    if isinstance(caller, Busy):
+        return only(caller)
+    return info.context.services.answers.stream(input.value(caller), info.context.leave)
+
+
+async def only(busy: Busy) -> AsyncIterator[AnswerEvent | TurnedAway]:
+    """A stream of this refusal."""
+    yield busy
 
 
 async def follow(info: Info, id: strawberry.ID, after: int = -1) -> AsyncIterator[AnswerEvent | AnswerNotFound]:

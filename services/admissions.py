@@ -2,16 +2,18 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import orjson
+import structlog
 
 import db.admissions
 from db.admissions import Admission, Admitted, Crowded, NotTheirs, Outcome, Request, Seen
-from db.postgres import Database
+from db.postgres import Database, DatabaseUnavailable
 from db.quotas import Place, Taken
 from services.answer import Answer
 from services.asking import Asked, Looked, no_conversation
@@ -25,11 +27,15 @@ from services.readers import Caller
 
 AT_ONCE = 6  # questions on their way in: fewer than connections, so that those on their way out find one
 WAITING = 300  # more would wait for seconds
+PATIENCE_SECONDS = 3.0
 RUNNING_PER_READER = 3
 SOON = timedelta(seconds=5)
 # What a prompt of 2,200 tokens by the embedding model's count comes to at most, in English; what turns out to be more
 # is reserved anew.
 PROMPT = Tokens(input=18_000, output=1_500)
+log = structlog.get_logger()
+
+Made = TypeVar("Made")
 Turned = InvalidInput | QuotaExceeded | Busy | RequestConflict
 
 
@@ -43,8 +49,8 @@ class LetIn:
 class Admissions:
     """Decides in Postgres, so that it holds across processes and restarts."""
 
-    def __init__(self, database: Database, quotas: Quotas, ledger: Ledger, models: Sequence[str]) -> None:
-        """`models` are those of the first call: the one to use, then the cheaper one. None where nobody writes."""
+    def __init__(self, database: Database, quotas: Quotas, ledger: Ledger, models: Callable[[], Sequence[str]]) -> None:
+        """`models` are those of the next call: the one to use, then the cheaper one. None where nobody writes."""
         self._database = database
         self._quotas = quotas
         self._ledger = ledger
@@ -60,16 +66,16 @@ class Admissions:
             return
         self._waiting += 1
         try:
-            async with self._entering:
-                yield None
+            async with AsyncExitStack() as opened:
+                try:
+                    async with asyncio.timeout(PATIENCE_SECONDS):
+                        await opened.enter_async_context(self._entering)
+                    refused = None
+                except TimeoutError:  # Postgres is away, most likely: who stands here cannot be helped soon
+                    refused = busy("Too many questions are asked at this moment.")
+                yield refused
         finally:
             self._waiting -= 1
-
-    async def emptied(self) -> None:
-        """Wait until all who were on their way in are in or turned away."""
-        async with AsyncExitStack() as opened:
-            for _ in range(AT_ONCE):
-                await opened.enter_async_context(self._entering)
 
     async def seen(self, asked: Asked) -> str | RequestConflict | None:
         """The answer that was let in for the same request before, if it was."""
@@ -88,8 +94,8 @@ class Admissions:
         """Let a question in as this answer; or the answer that it is already, in another tab."""
         caller = looked.asked.caller
         account = Account(Feature.QUESTIONS, self._quotas.asker(caller), answer.id)
-        spends = bool(self._models) and not looked.kept
-        wanted = self._ledger.wanted(account, self._models, PROMPT) if spends else []
+        models = [] if looked.kept else self._models()
+        wanted = self._ledger.wanted(account, models, PROMPT) if models else []
         admission = Admission(
             id=answer.id,
             conversation=answer.conversation_id,
@@ -101,7 +107,11 @@ class Admissions:
             wanted=wanted,
             running=RUNNING_PER_READER,
         )
-        outcome = await db.admissions.admit(self._database, admission)
+        try:
+            outcome = await db.admissions.admit(self._database, admission)
+        except BaseException:  # it may have been stored, and nobody else knows what it reserved
+            self._ledger.forget(wanted)
+            raise
         if not isinstance(outcome, Admitted):
             return self._turned(outcome, admission.place)
         held = self._ledger.hold(wanted, outcome.model, PROMPT) if wanted else None
@@ -140,3 +150,17 @@ def request_of(asked: Asked) -> Request | None:
 def busy(message: str) -> Busy:
     """The refusal of what may work in a moment."""
     return Busy(f"{message} Try again in a few seconds.", datetime.now(UTC) + SOON)
+
+
+def unavailable() -> Busy:
+    """The refusal of what cannot be stored at this moment."""
+    return busy("Questions cannot be taken down at this moment.")
+
+
+async def or_unavailable(made: Awaitable[Made]) -> Made | Busy:
+    """What is made, or the refusal while Postgres is away."""
+    try:
+        return await made
+    except DatabaseUnavailable:
+        log.exception("who asks could not be found out")
+        return unavailable()

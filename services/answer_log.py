@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from services.answer import AnswerEvent, AnswerFinished
+from services.answer import Answer, AnswerEvent, AnswerFinished
 
 
 @dataclass(slots=True)
@@ -26,6 +26,13 @@ class AnswerLog:
     def finished(self) -> bool:
         """True once nothing more will come."""
         return bool(self.events) and isinstance(self.events[-1], AnswerFinished)
+
+    @property
+    def last(self) -> Answer:
+        """The answer as it ended."""
+        finished = self.events[-1]
+        assert isinstance(finished, AnswerFinished)
+        return finished.answer
 
     def append(self, event: AnswerEvent) -> None:
         """Add an event and wake all who follow."""

@@ -12,7 +12,7 @@ import structlog
 
 from db.answers import Sign
 from db.postgres import DatabaseUnavailable
-from services.admissions import Admissions, LetIn, Turned, busy
+from services.admissions import Admissions, LetIn, Turned, busy, unavailable
 from services.answer import (
     Answer,
     AnswerEvent,
@@ -61,12 +61,13 @@ class Answers:
         self._journal = journal
         self._grace_seconds = grace_seconds
         self._running: dict[str, Running] = {}
+        self._entering: set[asyncio.Task[str | TurnedAway]] = set()
         self._owners: set[asyncio.Task[None]] = set()
         self.draining = False
 
     async def stream(self, asked: Asked, leave: Leave) -> AsyncGenerator[AnswerEvent | TurnedAway, None]:
         """Ask, and follow the answer from its first event."""
-        id = await self._ask_or_busy(asked)
+        id = await self._ask_or_busy(asked, leave)
         if not isinstance(id, str):
             yield id
             return
@@ -107,13 +108,15 @@ class Answers:
 
     async def stop(self, id: str, reader_id: str | None) -> Answer | AnswerNotFound:
         """End a running answer now, whichever process writes it; one that is over is returned as it is."""
-        if not await self.find(id, reader_id):
+        running = self._running.get(normal(id))
+        if not running:
+            found = await self.find(id, reader_id)
+            return await self._journal.ask_to_stop(normal(id)) or AnswerNotFound() if found else AnswerNotFound()
+        if not await self._may_see(running, reader_id):
             return AnswerNotFound()
-        if running := self._running.get(normal(id)):
-            running.end(AnswerStatus.STOPPED)
-            await running.over.wait()
-            return await self.find(id, reader_id) or AnswerNotFound()
-        return await self._journal.ask_to_stop(normal(id)) or AnswerNotFound()
+        running.end(AnswerStatus.STOPPED)
+        await running.over.wait()
+        return running.draft.log.last
 
     async def stop_request(self, request_id: str, caller: Caller) -> Answer | AnswerNotFound:
         """End the answer to the question that the caller asked with this request id."""
@@ -142,31 +145,57 @@ class Answers:
         self.draining = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._admissions.emptied()
-                if self._owners:
-                    await asyncio.wait([*self._owners])
+                while tasks := {*self._entering, *self._owners}:  # who was on the way in when it began is let in
+                    await asyncio.wait(tasks)
         await self.close()
 
     async def close(self) -> None:
         """End all running answers INTERRUPTED, and store them."""
         self.draining = True
-        for running in self._running.values():
-            running.end(AnswerStatus.INTERRUPTED)
-        await asyncio.gather(*self._owners)
+        while tasks := {*self._entering, *self._owners}:
+            for running in self._running.values():
+                running.end(AnswerStatus.INTERRUPTED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        await self._journal.store_last()
 
     async def _may_see(self, running: Running, reader_id: str | None) -> bool:
+        if running.reader_id is not None:
+            return may_see(running.reader_id, reader_id)
         # What nobody in particular asked may be a reader's by now, and another process the one that was told.
-        if running.reader_id is None:
-            return await self._journal.may_see(running.draft.start.id, reader_id)
-        return may_see(running.reader_id, reader_id)
-
-    async def _ask_or_busy(self, asked: Asked) -> str | TurnedAway:
         try:
-            async with self._admissions.door() as too_many:
-                return too_many or await self._ask(asked)
+            return await self._journal.may_see(running.draft.start.id, reader_id)
+        except DatabaseUnavailable:  # stopping must work all the same, for whoever holds the random id
+            return True
+
+    async def _ask_or_busy(self, asked: Asked, leave: Leave) -> str | TurnedAway:
+        async with self._admissions.door() as too_many:
+            if too_many:
+                return too_many
+            # Not broken off with its asker: by then it may be let in, and somebody has to see it to its end.
+            entering = asyncio.create_task(self._enter(asked))
+            self._entering.add(entering)
+            entering.add_done_callback(self._entering.discard)
+            try:
+                return await asyncio.shield(entering)
+            except asyncio.CancelledError:
+                entering.add_done_callback(lambda entered: self._asker_left(entered, leave))
+                raise
+
+    def _asker_left(self, entered: asyncio.Task[str | TurnedAway], leave: Leave) -> None:
+        """Whoever asked went before they were let in: nobody listens."""
+        if entered.cancelled() or entered.exception():
+            return
+        result = entered.result()
+        running = self._running.get(result) if isinstance(result, str) else None
+        if running and not running.draft.log.listeners:
+            running.left(leave)
+
+    async def _enter(self, asked: Asked) -> str | TurnedAway:
+        try:
+            return await self._ask(asked)
         except DatabaseUnavailable:
             log.exception("a question could not be let in")
-            return busy("Questions cannot be taken down at this moment.")
+            return unavailable()
 
     async def _ask(self, asked: Asked) -> str | TurnedAway:
         """The id of the answer to a question: a new one, or that of the same request."""
@@ -193,7 +222,7 @@ class Answers:
         running = Running(draft, looked, purse, self._grace_seconds)
         running.writing = asyncio.create_task(self._write(running))
         self._running[draft.start.id] = running
-        self._journal.begin(draft.start.id, draft.log)
+        self._journal.begin(draft)
         owner = asyncio.create_task(self._own(running))
         self._owners.add(owner)  # the loop holds tasks weakly
         owner.add_done_callback(self._owners.discard)
@@ -227,7 +256,8 @@ class Answers:
         """Whole answers of the model are kept for who asks next, unless they are about a selection of this reader's."""
         whole = answer.status == AnswerStatus.COMPLETE and answer.source == AnswerSource.MODEL
         plainer = set(answer.degraded) - {Degradation.LANGUAGE}  # of a book that is searched by words it is always true
-        if not whole or plainer or running.looked.asked.selection or not running.prepared:
+        about_selection = running.looked.asked.selection is not None
+        if not whole or plainer or about_selection or not running.prepared or self._journal.behind:
             return
         try:
             leaned = running.prepared.understood.leaned

@@ -72,6 +72,11 @@ class Draft:
         return self.finished(AnswerStatus.STREAMING).answer
 
     @property
+    def told(self) -> dict[str, object]:
+        """What is known of it beside its events."""
+        return {"source": self.source, "model": self.model or self.start.model, "degraded": self.degraded}
+
+    @property
     def begun(self) -> bool:
         """True once the first event is in the log."""
         return bool(self.log.events)

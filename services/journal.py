@@ -1,8 +1,10 @@
 """Answers in Postgres: what is left of one when its process is gone, and what other processes see of it."""
 
 import asyncio
+import contextlib
+import time
 import uuid
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
 
 import orjson
@@ -20,16 +22,19 @@ from services.answer import (
     AnswerDelta,
     AnswerEvent,
     AnswerFinished,
-    AnswerSource,
     AnswerStarted,
     AnswerStatus,
     started,
 )
-from services.answer_log import AnswerLog, Leave
+from services.answer_log import Leave
+from services.draft import Draft
 from services.readers import may_see
 from services.understanding import TURNS, Turn
 
 STORE_SECONDS = 0.5  # what a crash may cost: the events of so long
+PATIENCE_SECONDS = 30.0  # of who follows an answer while Postgres is away
+LAST_SECONDS = 3.0  # of a process that ends, for what is not stored yet
+FEW = 4  # answers of a process that is gone, at once: others need connections too
 STOP_TRIES = 20  # of half a STORE_SECONDS each
 log = structlog.get_logger()
 
@@ -47,14 +52,19 @@ class Journal:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._running: dict[str, AnswerLog] = {}
+        self._running: dict[str, Draft] = {}
         self._stored: dict[str, int] = {}
         self._beginning: set[str] = set()
         self._late: list[tuple[AnswerFinished, bool]] = []
 
-    def begin(self, id: str, events: AnswerLog) -> None:
-        """From now on store what the log of a new answer gains."""
-        self._running[id], self._stored[id] = events, 0
+    def begin(self, draft: Draft) -> None:
+        """From now on store what a new answer gains."""
+        self._running[draft.start.id], self._stored[draft.start.id] = draft, 0
+
+    @property
+    def behind(self) -> bool:
+        """True while the end of an answer waits for Postgres."""
+        return bool(self._late)
 
     async def finish(self, finished: AnswerFinished, *, give_back: bool) -> Answer:
         """Store the end of an answer, and free its place of the quota where that is due. Returns it as it is stored:
@@ -78,7 +88,7 @@ class Journal:
             status=answer.status,
             snapshot=encode(answer),
             first_seq=first,
-            events=encode([*self._running[answer.id].events[first : finished.seq], finished]),
+            events=encode([*self._running[answer.id].log.events[first : finished.seq], finished]),
             give_back=give_back,
         )
         stored = None if kept else await self.find(answer.id)
@@ -97,27 +107,33 @@ class Journal:
                 log.exception("running answers were not stored; trying again")
 
     async def store(self) -> dict[str, Sign | None]:
-        """Store what the running logs gained since the last time, in one statement."""
-        while self._late:
-            await self._finish(*self._late[0])
-            self._late.pop(0)
+        """Store what running answers gained since the last time, in one statement; then the ends that are late."""
         running = {
-            id: events for id, events in self._running.items() if not events.finished and id not in self._beginning
+            id: draft for id, draft in self._running.items() if not draft.log.finished and id not in self._beginning
         }
-        if not running:
-            return {}
-        upto = {id: len(events.events) for id, events in running.items()}
-        signs = await db.answers.store_events(
-            self._database,
-            ids=list(running),
-            first_seqs=[self._stored[id] for id in running],
-            events=[encode(events.events[self._stored[id] :]) for id, events in running.items()],
-            listeners=[events.listeners for events in running.values()],
-        )
+        upto = {id: len(draft.log.events) for id, draft in running.items()}
+        events = {id: draft.log.events[self._stored[id] :] for id, draft in running.items()}
+        signs = await self._store(running, events) if running else {}
         for id in running:
             if id in self._stored:
                 self._stored[id] = max(self._stored[id], upto[id])
+        await self.store_late()
         return {id: signs.get(id) for id in running if id in self._running}
+
+    async def store_late(self) -> None:
+        """Store the ends that could not be stored when they came, each by itself: one that cannot be stored now must
+        not hold up the others, nor what is running."""
+        late, self._late = self._late, []
+        for finished, give_back in late:
+            await self.finish(finished, give_back=give_back)
+
+    async def store_last(self) -> None:
+        """The same for a process that ends: as long as it has, until nothing is late."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_SECONDS):
+                while self._late:
+                    await self.store_late()
+                    await asyncio.sleep(STORE_SECONDS / 5)
 
     async def store_first(self, first: AnswerStarted) -> None:
         """Store the first event of an answer before it is shown, so that a crash cannot make it another one. While
@@ -126,14 +142,23 @@ class Journal:
         self._beginning.add(id)  # no other store of it meanwhile: each would go on from another place
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                await db.answers.store_events(
-                    self._database, ids=[id], first_seqs=[0], events=[encode([first])], listeners=[1]
-                )
+                await self._store({id: self._running[id]}, {id: [first]})
             self._stored[id] = 1
         except (TimeoutError, DatabaseUnavailable) as away:
             log.warning("the beginning of an answer is not stored yet", answer=id, reason=str(away))
         finally:
             self._beginning.discard(id)
+
+    async def _store(self, running: Mapping[str, Draft], events: Mapping[str, list[AnswerEvent]]) -> dict[str, Sign]:
+        return await db.answers.store_events(
+            self._database,
+            ids=list(running),
+            first_seqs=[self._stored[id] for id in running],
+            events=[encode(events[id]) for id in running],
+            told=[encode(draft.told) for draft in running.values()],
+            # Whoever asked listens in a moment, if not yet.
+            listeners=[max(draft.log.listeners, not draft.begun) for draft in running.values()],
+        )
 
     async def keep_ending_lost(self) -> None:
         """End what processes that are gone were writing, until cancelled. Several processes may do it."""
@@ -141,7 +166,8 @@ class Journal:
             await asyncio.sleep(LOST_SECONDS)
             try:
                 lost = await db.answers.lost(self._database, seconds=LOST_SECONDS)
-                await asyncio.gather(*map(self.find, lost))
+                for start in range(0, len(lost), FEW):
+                    await asyncio.gather(*map(self.find, lost[start : start + FEW]))
                 await db.answers.sweep_followers(self._database)
             except Exception:
                 log.exception("answers of processes that are gone were not ended; trying again")
@@ -176,28 +202,41 @@ class Journal:
     async def replay(self, id: str, after: int, leave: Leave) -> AsyncGenerator[AnswerEvent, None]:
         """The stored events above `after`, and those that another process is still storing, until the last. Its process
         is told that somebody listens, and how they left."""
-        follower = str(uuid.uuid4())
-        following = False
+        follower, following, heard_at = str(uuid.uuid4()), False, time.monotonic()
         try:
-            while row := await db.answers.find(self._database, id=id):
-                for event in await self._events(id):
-                    if event.seq <= after:
-                        continue
+            while True:
+                try:
+                    row = await db.answers.find(self._database, id=id)
+                    events = await self._events(id, after)  # read after the row: one that is over has them all
+                    following = await self._follow(follower, row) if row else False
+                    heard_at = time.monotonic()
+                except DatabaseUnavailable:
+                    if time.monotonic() - heard_at > PATIENCE_SECONDS:
+                        raise
+                    await asyncio.sleep(STORE_SECONDS)
+                    continue
+                for event in events:
                     yield event
                     after = event.seq
                     await asyncio.sleep(0)  # a replay has no pace of its own: others get their turn
-                if row.status != AnswerStatus.STREAMING:  # read before the events, so they were complete
-                    following = False
+                if not row or row.status != AnswerStatus.STREAMING:
                     return
-                if not await self._end_if_lost(row):
-                    following = True
-                    await db.answers.follow(self._database, follower=follower, id=id)
-                    await asyncio.sleep(STORE_SECONDS)
+                await asyncio.sleep(STORE_SECONDS)
         finally:
             if following:
                 # Whoever left is often cancelled once more while this runs.
-                leaving = db.answers.unfollow(self._database, follower=follower, id=id, completed=leave.completed)
-                await asyncio.shield(leaving)
+                await asyncio.shield(self._unfollow(follower, id, leave))
+
+    async def _follow(self, follower: str, row: AnswerRow) -> bool:
+        """Tell the process of a running answer that somebody listens; False if it does not run any more."""
+        if row.status != AnswerStatus.STREAMING or await self._end_if_lost(row):
+            return False
+        await db.answers.follow(self._database, follower=follower, id=row.id)
+        return True
+
+    async def _unfollow(self, follower: str, id: str, leave: Leave) -> None:
+        with contextlib.suppress(DatabaseUnavailable):  # then it is forgotten after a while
+            await db.answers.unfollow(self._database, follower=follower, id=id, completed=leave.completed)
 
     async def _end_if_lost(self, row: AnswerRow) -> bool:
         """An answer whose process died ends INTERRUPTED with what was stored. Postgres decides who ends it."""
@@ -218,6 +257,8 @@ class Journal:
             first_seq=first,
             events=encode(events[first:]),
             give_back=not answer.text,
+            # Nobody was shown anything of it, and whoever asked may not have been told that it was let in.
+            forget_request=not first,
             unseen_seconds=LOST_SECONDS,
         )
 
@@ -226,10 +267,9 @@ class Journal:
         rows = await db.conversations.turns(self._database, id=conversation, reader=reader_id, most=TURNS)
         return None if rows is None else [Turn(question, text) for question, text in rows]
 
-    async def _events(self, id: str) -> list[AnswerEvent]:
-        return [
-            event for stored in await db.answers.events(self._database, id=id) for event in EVENTS.validate_json(stored)
-        ]
+    async def _events(self, id: str, after: int = -1) -> list[AnswerEvent]:
+        stored = await db.answers.events(self._database, id=id, after=after)
+        return [event for few in stored for event in EVENTS.validate_json(few) if event.seq > after]
 
 
 def so_far(answer: Answer, events: list[AnswerEvent]) -> Answer:
@@ -240,14 +280,13 @@ def so_far(answer: Answer, events: list[AnswerEvent]) -> Answer:
         answer,
         text=text,
         searched_for=first.searched_for if first else answer.searched_for,
-        degraded=first.degraded if first else (),
         passages=first.passages if first else (),
-        source=AnswerSource.MODEL if text else None,  # the other sources say all at once
+        source=answer.source if text else None,
         model=answer.model if text else None,
         citations=tuple(event.citation for event in events if isinstance(event, AnswerCited)),
     )
 
 
-def encode(value: Answer | list[AnswerEvent]) -> str:
+def encode(value: Answer | list[AnswerEvent] | dict[str, object]) -> str:
     """JSON as Postgres takes it."""
     return orjson.dumps(value).decode()

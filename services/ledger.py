@@ -103,9 +103,13 @@ class Ledger:
         try:
             model = await db.ledger.reserve(self._database, wanted=wanted)
         except BaseException:  # cancelled ones too may have been stored, and nobody else knows their id
-            self._late.append(Settlement(wanted[0].id, Decimal(0), Settled.UNUSED))
+            self.forget(wanted)
             raise
         return self.hold(wanted, model, most)
+
+    def forget(self, wanted: Sequence[Wanted]) -> None:
+        """Give back what may have been reserved, once that is known: nobody will use it."""
+        self._late += [Settlement(one.id, Decimal(0), Settled.UNUSED) for one in wanted[:1]]
 
     def hold(self, wanted: Sequence[Wanted], model: str | None, most: Tokens) -> Held | None:
         """Take over what was reserved, by which model."""
@@ -161,9 +165,10 @@ class Ledger:
                     await db.ledger.renew(self._database, ids=list(self._held))
                 if lost := await db.ledger.settle_lost(self._database):
                     log.warning("calls of a process that is gone were charged as they were reserved", calls=lost)
+                await asyncio.sleep(EXPIRES_SECONDS / 3)
             except Exception:
                 log.exception("reservations were not looked after; trying again")
-            await asyncio.sleep(EXPIRES_SECONDS / 3)
+                await asyncio.sleep(RETRY_SECONDS)  # soon: what is not renewed in time others charge
 
 
 @asynccontextmanager

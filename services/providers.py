@@ -61,8 +61,9 @@ class Providers:
 
     @property
     def models(self) -> tuple[str, ...]:
-        """Those that write while all is well, in the budget's order."""
-        return self._providers[0].models
+        """Those of the first provider that is not left alone, in the budget's order."""
+        asked = (provider for provider in self._providers if not provider.breaker.open)
+        return next(asked, self._providers[0]).models
 
     async def write(self, prompt: Prompt, purse: Purse) -> AsyncGenerator[Began | Heard, None]:
         """Stream an answer, begun within `Patience.first_token` of each provider. Closing it closes the connection.

@@ -39,7 +39,8 @@ class Purse:
     async def settle(self, held: Held, settled: Settled, tokens: Tokens | None = None) -> None:
         """Charge a call for its tokens; without them as it was reserved. See `Ledger.settle`."""
         if settled != Settled.UNUSED:
-            self.usage += self._ledger.prices.usage(held.model, tokens or held.most)
+            charged = self._ledger.prices.usage(held.model, tokens or held.most)
+            self.usage += charged if tokens else Usage(cost_usd=charged.cost_usd)
         await self._ledger.settle(held, settled, tokens)
 
     async def close(self) -> None:

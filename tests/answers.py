@@ -50,5 +50,5 @@ async def begin(journal: Journal, database: Database, draft: Draft, reader: str 
     """Let it in, and store from now on what its log gains."""
     admitted = await let_in(database, draft, reader)
     if admitted:
-        journal.begin(draft.start.id, draft.log)
+        journal.begin(draft)
     return admitted

@@ -50,7 +50,7 @@ CREATE UNIQUE INDEX answers_requested ON answers (requested_by, request_id);
 -- The place of the quota that the answer took, if it took one; null for one from the cache.
 ALTER TABLE answers ADD COLUMN quota_asker text;
 -- How many listen where the answer is written.
-ALTER TABLE answers ADD COLUMN listeners integer NOT NULL DEFAULT 0;
+ALTER TABLE answers ADD COLUMN listeners integer NOT NULL DEFAULT 1;
 
 -- Who listens from another process than the one that writes.
 CREATE TABLE followers (
