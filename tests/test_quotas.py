@@ -28,6 +28,7 @@ async def library(new_settings: MakeSettings, database_url: str, claude: Scripte
         anthropic_base_url=claude.url,
         questions_per_hour=4,
         anonymous_questions_per_hour=2,
+        leave_grace_seconds=1,
     )
     async with serving(settings) as served:
         yield served
@@ -145,3 +146,23 @@ async def test_the_same_request_id_takes_one_place(library: Served) -> None:
     told = await asyncio.gather(*asked)
     assert all(events == told[0] for events in told)
     assert (await questions(library))["used"] == 1
+
+
+@pytest.mark.parametrize("completed", [True, False])
+async def test_who_leaves_at_the_door_leaves_nothing_running(
+    library: Served, claude: ScriptedClaude, completed: bool
+) -> None:
+    claude.always(Say("Every four hours."), Pause(20), End())
+    database = library.house.stores.database
+    async with database.transaction() as connection:
+        await connection.execute("LOCK TABLE quota_places")
+        async with socket(library.url) as opened:
+            id = await opened.start(ASK, question=WICK)
+            await asyncio.sleep(0.3)
+            if completed:
+                await opened.send({"type": "complete", "id": id})
+    async with asyncio.timeout(5):
+        while await database.fetchval("SELECT count(*) FROM answers WHERE status <> 'STOPPED'"):  # noqa: ASYNC110 a row
+            await asyncio.sleep(0.1)
+    assert await database.fetchval("SELECT count(*) FROM model_calls WHERE cost IS NULL") == 0
+    assert claude.open_streams == 0

@@ -1,15 +1,17 @@
 """What is stored of an answer is the truth when its process is gone."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
 import tests.answers
 from db.answers import Sign
 from db.postgres import Database, pool
-from services.answer import AnswerDelta, AnswerEvent, AnswerFinished, AnswerStatus
+from services.answer import AnswerDelta, AnswerEvent, AnswerFinished, AnswerSource, AnswerStatus, Degradation
 from services.answer_log import Leave
 from services.draft import Draft
 from services.journal import Journal, Stored
@@ -161,3 +163,67 @@ async def test_a_replay_goes_on_after_any_event(database: Database) -> None:
     whole = await replayed(journal)
     for after in range(-1, 5):
         assert await replayed(journal, after) == whole[after + 1 :]
+
+
+async def test_an_end_that_cannot_be_stored_holds_up_no_other_answer(database: Database) -> None:
+    ended, running, owner = new_draft(), new_draft(), Journal(database)
+    running.start = replace(running.start, id=str(uuid.uuid4()), conversation_id=str(uuid.uuid4()))
+    for draft in (ended, running):
+        await begin(owner, database, draft)
+    async with database.transaction() as connection:
+        await connection.execute("SELECT FROM answers WHERE id = $1 FOR UPDATE", ID)
+        finished = ended.finished(AnswerStatus.COMPLETE)
+        owner._late.append((finished, False))
+        ended.log.append(finished)
+        running.say("Forty metres.")
+        storing = asyncio.create_task(owner.store())
+        await asyncio.sleep(0.3)
+        stored = await Journal(database).find(running.start.id)
+        assert stored
+        assert stored.answer.text == "Forty metres."
+    await storing
+    assert not owner.behind
+
+
+async def test_a_process_that_ends_stores_what_was_late(database: Database) -> None:
+    draft, owner = new_draft(), Journal(database)
+    await begin(owner, database, draft)
+    await database.execute("ALTER TABLE answers RENAME TO away")
+    finished = draft.finished(AnswerStatus.COMPLETE)
+    await owner.finish(finished, give_back=False)
+    ending = asyncio.create_task(owner.store_last())
+    await asyncio.sleep(0.3)
+    await database.execute("ALTER TABLE away RENAME TO answers")
+    await ending
+    assert await Journal(database).find(ID) == Stored(finished.answer, None)
+
+
+async def test_who_follows_from_another_process_survives_a_lost_connection(
+    database: Database, database_url: str
+) -> None:
+    draft, owner = new_draft(), Journal(database)
+    async with storing(owner), pool(database_url) as other:
+        await begin(owner, database, draft)
+        following = asyncio.create_task(replayed(Journal(Database(other))))
+        for word in ("Forty ", "metres ", "high."):
+            draft.say(word)
+            await asyncio.sleep(0.6)
+            await database.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+            )
+        finished = draft.finished(AnswerStatus.COMPLETE)
+        await owner.finish(finished, give_back=False)
+        assert await following == [*draft.log.events, finished]
+
+
+async def test_a_partial_answer_is_told_with_who_wrote_it_and_why_it_is_plainer(database: Database) -> None:
+    draft, owner = new_draft(), Journal(database)
+    await begin(owner, database, draft)
+    draft.source, draft.model, draft.degraded = AnswerSource.FALLBACK_MODEL, "another", [Degradation.BUDGET]
+    draft.say("Forty ")
+    await owner.store()
+    stored = await Journal(database).find(ID)
+    assert stored
+    told = (stored.answer.source, stored.answer.model, stored.answer.degraded)
+    assert told == (AnswerSource.FALLBACK_MODEL, "another", (Degradation.BUDGET,))

@@ -119,7 +119,9 @@ def world(fresh_url: str, clients: Clients) -> MakeWorld:
             database = Database(opened)
             await database.execute("DELETE FROM model_calls")
             await database.execute("DELETE FROM spending_days")
-            async with open_ledger(database, Prices(), Budget(day, Decimal("0.8"), Decimal(1), Decimal("0.5"))) as ledger:
+            async with open_ledger(
+                database, Prices(), Budget(day, Decimal("0.8"), Decimal(1), Decimal("0.5"))
+            ) as ledger:
                 yield World(Providers(providers), ledger, database, clock)
             assert await database.fetchval("SELECT count(*) FROM model_calls WHERE cost IS NULL") == 0
             assert await database.fetchval("SELECT coalesce(sum(reserved), 0) FROM spending_days") == 0
