@@ -3,13 +3,15 @@
 import argparse
 import asyncio
 import sys
+import time
 
 from rich.console import Console
 from rich.markup import escape
 
 from tests.faults.case import Case
 from tests.faults.cases import named
-from tests.faults.stage import Outcome, open_stage
+from tests.faults.lanes import open_lanes
+from tests.faults.stage import Outcome
 
 screen = Console(soft_wrap=True, highlight=False)
 
@@ -29,14 +31,16 @@ def main() -> int:
 
 
 async def play(cases: list[Case]) -> int:
-    """Play them, a line for each."""
+    """Play them, a line for each as it ends."""
     survived = 0
-    async with open_stage() as stage:
-        for each in cases:
-            outcome = await stage.play(each)
+    began = time.monotonic()
+    async with open_lanes(cases) as outcomes:
+        for each in asyncio.as_completed(outcomes.values()):
+            outcome = await each
             survived += not outcome.broken
             show(outcome)
-    screen.print(f"\n[bold]{survived} of {len(cases)} survived[/bold]")
+    taken = time.monotonic() - began
+    screen.print(f"\n[bold]{survived} of {len(cases)} survived[/bold] in {taken:.0f} s")
     return 0 if survived == len(cases) else 1
 
 

@@ -13,10 +13,11 @@ Survive = Callable[["World"], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What world a case plays in. Cases with equal needs share one, as long as it is whole. Without a book the database
-    is empty when the processes start."""
+    is empty when the processes start; with `qdrant` the vectors are on a server of their own."""
 
     replicas: int = 1
     book: bool = True
+    qdrant: bool = False
     settings: tuple[tuple[str, object], ...] = ()
 
 
@@ -45,6 +46,7 @@ def case(
     *,
     replicas: int = 1,
     book: bool = True,
+    qdrant: bool = False,
     tolerates: tuple[str, ...] = (),
     **settings: object,
 ) -> Callable[[Survive], Survive]:
@@ -52,7 +54,7 @@ def case(
 
     def register(play: Survive) -> Survive:
         given = tuple(sorted((name.upper(), value) for name, value in settings.items()))
-        CASES.append(Case(group, name, play, Needs(replicas, book, given), tolerates))
+        CASES.append(Case(group, name, play, Needs(replicas, book, qdrant, given), tolerates))
         return play
 
     return register

@@ -1,9 +1,27 @@
 """All cases, in the order in which they are played."""
 
-from tests.faults import kill_cases, model_cases, process_cases, quota_cases, storage_cases
+from tests.faults import (
+    budget_cases,
+    cache_cases,
+    clock_cases,
+    fallback_times,
+    index_cases,
+    kill_cases,
+    kills,
+    leavers,
+    model_cases,
+    process_cases,
+    quota_cases,
+    storage_cases,
+    storm,
+)
 from tests.faults.case import CASES, Case
 
-GROUPS = (model_cases, storage_cases, quota_cases, kill_cases, process_cases)
+GROUPS = (
+    *(model_cases, storage_cases, index_cases, cache_cases, clock_cases),
+    *(quota_cases, budget_cases, kill_cases, process_cases),
+    *(leavers, fallback_times, kills, storm),
+)
 
 
 def named(words: list[str]) -> list[Case]:

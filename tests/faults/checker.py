@@ -49,7 +49,8 @@ async def ordinary_at(world: World, replica: Replica) -> list[str]:
     taken, answer = time.monotonic() - began, asking.finished
     if answer is None:
         return [f"an ordinary question afterwards got {asking.refused or asking.events[-1:]}"]
-    if (answer["status"], answer["source"]) != ("COMPLETE", "MODEL"):
+    cached = ("CACHE",) if world.setting("ANSWER_CACHE_DAYS") else ()
+    if answer["status"] != "COMPLETE" or answer["source"] not in ("MODEL", *cached):
         return [f"an ordinary question afterwards ended {answer['status']} by {answer['source']} {answer['degraded']}"]
     return [f"an ordinary question afterwards took {taken:.1f} s"] if taken > ORDINARY_SECONDS else []
 
@@ -102,13 +103,18 @@ def compared_events(world: World, asking: Asking, replayed: list[Data]) -> list[
         told = [event for event in stored if event["__typename"] != "AnswerFinished"]
         shorter = min(len(seen), len(told))
         status = stored[-1]["answer"]["status"]
-        # From 1: where nothing was stored but the answer itself, its first event is told again without its passages.
-        if seen[1:shorter] != told[1:shorter]:
-            return ["after its process died, what is stored is not the beginning of what was seen"]
+        if seen[:shorter] != told[:shorter]:
+            return [f"after its process died, what is stored is not what was seen: {first_difference(seen, told)}"]
         return [] if status == "INTERRUPTED" or len(told) >= len(seen) else [f"its process died, and it is {status}"]
     if seen != stored[: len(seen)]:
         return [f"{len(seen)} events were seen, and they are not the first of the {len(stored)} that are stored"]
     return []
+
+
+def first_difference(seen: list[Data], stored: list[Data]) -> str:
+    """The first event that is another one."""
+    number, one, other = next((n, a, b) for n, (a, b) in enumerate(zip(seen, stored, strict=False)) if a != b)
+    return f"event {number} was {str(one)[:200]}, stored is {str(other)[:200]}"
 
 
 def differing(seen: Data, stored: Data) -> str:

@@ -6,7 +6,8 @@ Four processes die in one case, each at its own point, since starting them again
 import asyncio
 import contextlib
 
-from tests.claude import End, More, Pause, Say, Stall
+from tests.claude import Cite, End, More, Pause, Say, Stall
+from tests.client import FOLLOW, socket
 from tests.faults.case import case
 from tests.faults.proxy import Hold
 from tests.faults.replica import Replica
@@ -25,6 +26,10 @@ ENDING: tuple[Point, ...] = (
     (Hold.BEFORE, "UPDATE answers SET status"),
     (Hold.AFTER, "UPDATE answers SET status"),
     (Hold.AFTER, "UPDATE model_calls SET cost"),
+)
+MONEY: tuple[Point, ...] = (
+    (Hold.BEFORE, "INSERT INTO model_calls"),
+    (Hold.AFTER, "INSERT INTO model_calls"),
 )
 
 
@@ -48,6 +53,26 @@ async def _(world: World) -> None:
 async def _(world: World) -> None:
     for replica, point in zip(world.replicas, ENDING, strict=True):
         await killed(world, replica, point)
+
+
+@case("storage", "kill -9 where a call's money is reserved, and where a reader follows from elsewhere", replicas=4)
+async def _(world: World) -> None:
+    for replica, point in zip(world.replicas[:2], MONEY, strict=True):
+        await killed(world, replica, point)
+    await world.primary.forget()  # what those two were to be told: they died before they asked
+    owner, followed = world.replicas[2:]
+    world.claude.script(Say("Trim the wick ", (Cite(0),)), Pause(2), More("often."), End())
+    async with (
+        world.database.when("INSERT INTO followers", hold=Hold.AFTER) as follows,
+        world.reader(at=owner) as reader,
+    ):
+        await reader.until("AnswerDelta")
+        async with socket(followed.direct) as opened:
+            await opened.start(FOLLOW, id=reader.asking.answer_id)
+            await follows.wait()
+            await world.kill(followed)
+        await reader.rest()
+    assert reader.asking.answer["status"] == "COMPLETE", reader.asking.answer["status"]
 
 
 @case("storage", "kill -9 of all processes at once, in mid-answer", replicas=4)

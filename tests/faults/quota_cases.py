@@ -1,16 +1,18 @@
 """Group "Quotas and budget" of what it must survive."""
 
 import asyncio
+import time
 import uuid
+from functools import partial
 
 from tests.claude import Cut, End, More, Pause, Say, Stall
-from tests.client import FOLLOW, socket
+from tests.client import STOP, ask, replayed
 from tests.faults.case import case
 from tests.faults.history import Asking
 from tests.faults.world import WICK, World, eventually
+from tests.readers import sign_up
 
 OTHER = "Why does charred cotton smoke?"
-RESERVED_FOR_ONE = 0.00255  # dollars: what a question may cost at most
 
 
 async def asked_everywhere(world: World, times: int) -> list[Asking]:
@@ -24,7 +26,10 @@ def refusals(asked: list[Asking]) -> list[str]:
     return [asking.refused["__typename"] for asking in asked if asking.refused]
 
 
-@case("quotas", "sixty questions at once for twenty places", replicas=2, anonymous_questions_per_hour=20)
+limited = partial(case, "quotas", replicas=2, anonymous_questions_per_hour=20, questions_per_hour=6)
+
+
+@limited("sixty questions at once for twenty places")
 async def _(world: World) -> None:
     await world.fetch("DELETE FROM quota_places")
     asked = await asked_everywhere(world, 60)
@@ -47,13 +52,22 @@ async def aged(world: World, by: str) -> None:
     await world.fetch(f"UPDATE answers SET created_at = created_at - interval '{by}'")
 
 
-@case("quotas", "twenty questions at once for the last three calls' money", replicas=2, daily_budget_usd=0.01)
+@limited("a signed-in reader's questions of an hour, the last raced by four")
 async def _(world: World) -> None:
-    world.claude.always(Say("Trim the wick "), Pause(0.5), More("often."), End())
-    asked = await asked_everywhere(world, 20)
-    plainer = [asking for asking in asked if "BUDGET" in asking.answer["degraded"]]
-    assert len(world.claude.calls) <= 3, f"{len(world.claude.calls)} calls were made"
-    assert len(plainer) == 20 - len(world.claude.calls), f"{len(plainer)} answers say why they are plain"
+    account = await sign_up(world.replica.direct)
+    for number in range(5):
+        assert (await world.ask(at=world.replicas[number % 2], token=account.token)).answer["source"] == "MODEL"
+    asked = await asyncio.gather(*(world.ask(at=world.replicas[n % 2], token=account.token) for n in range(4)))
+    assert refusals(asked) == ["QuotaExceeded"] * 3, refusals(asked)
+
+
+@case("quotas", "a signed-in reader's fourth question while three are answered", replicas=2)
+async def _(world: World) -> None:
+    account = await sign_up(world.replica.direct)
+    world.claude.always(Say("Trim the wick "), Pause(1.5), More("often."), End())
+    asked = await asyncio.gather(*(world.ask(at=world.replicas[n % 2], token=account.token) for n in range(6)))
+    assert refusals(asked) == ["Busy"] * 3, refusals(asked)
+    assert refusals([await world.ask(token=account.token)]) == [], "no place after the others ended"
 
 
 @case("quotas", "the same request id twice at once", replicas=2)
@@ -125,6 +139,23 @@ async def _(world: World) -> None:
     async with world.reader() as reader:
         await reader.until("AnswerDelta")
         reader.asking.left = "close frame"
-    async with socket(world.replicas[1].url) as opened:
-        events = [e async for e in opened.results(await opened.start(FOLLOW, id=reader.asking.answer_id, after=0))]
-    assert "every four hours." in events[-1]["data"]["answer"]["answer"]["text"], events[-1]
+    id = reader.asking.answer_id or ""
+    resumed = await replayed(world.replicas[1].url, id, after=0)
+    assert "every four hours." in resumed[-1]["answer"]["text"], resumed[-1]
+    whole = [await replayed(replica.url, id) for replica in world.replicas]
+    assert whole[0] == whole[1], "the two processes tell it otherwise"
+    assert resumed == whole[0][1:], "what was resumed is not the rest of it"
+
+
+@case("quotas", "stopAnswer at another process", replicas=2)
+async def _(world: World) -> None:
+    world.claude.script(Say("Trim the wick "), Stall())
+    async with world.reader() as reader:
+        await reader.until("AnswerDelta")
+        began = time.monotonic()
+        await ask(world.replicas[1].url, STOP, id=reader.asking.answer_id)
+        await reader.rest()
+    asking = reader.asking
+    assert asking.answer["status"] == "STOPPED", asking.answer["status"]
+    assert asking.ended
+    assert asking.ended - began < 1, f"it took {asking.ended - began:.2f} s"

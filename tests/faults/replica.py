@@ -8,8 +8,8 @@ import signal
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.faults.nursery import Child, Nursery
 from tests.faults.proxy import Proxy
-from tests.processes import start
 
 READY = re.compile(r"http://[\d.]+:(\d+)/graphql -H")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -18,12 +18,13 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class Replica:
     """A process that can be ended and started again; its readers keep their address."""
 
-    def __init__(self, number: int, settings: Mapping[str, object], proxy: Proxy) -> None:
+    def __init__(self, number: int, settings: Mapping[str, object], proxy: Proxy, nursery: Nursery) -> None:
         self.number = number
         self.settings = settings
         self.proxy = proxy
         self.said: list[str] = []
-        self._process: asyncio.subprocess.Process | None = None
+        self._nursery = nursery
+        self._process: Child | None = None
         self._listening: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._ending = False
@@ -50,7 +51,7 @@ class Replica:
 
     async def start(self) -> None:
         """Start the process, and wait until it serves. Raises AssertionError with what it said if it ends instead."""
-        process = self._process = await start("serve", **{"PORT": 0, **self.settings})
+        process = self._process = await self._nursery.start({"PORT": 0, **self.settings})
         ready = self._ready = asyncio.Event()
         self._ending = False
         before = len(self.said)
@@ -75,6 +76,16 @@ class Replica:
         await self._listening
         return code
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self._process
+        return self._process.pid
+
+    def waited(self) -> float:
+        """Seconds that its event loop was ready to go on, and the machine had no core for it."""
+        return int(self._of("schedstat").read_text().split()[1]) / 1e9
+
     def memory(self) -> int:
         """Bytes that it holds (its resident set)."""
         return int(self._of("statm").read_text().split()[1]) * PAGE
@@ -84,12 +95,10 @@ class Replica:
         return [accident for line in self.said[since:] if (accident := accident_in(line))]
 
     def _of(self, name: str) -> Path:
-        assert self._process
-        return Path("/proc") / str(self._process.pid) / name
+        return Path("/proc") / str(self.pid) / name
 
-    async def _listen(self, process: asyncio.subprocess.Process, ready: asyncio.Event) -> None:
-        assert process.stdout
-        async for line in process.stdout:
+    async def _listen(self, process: Child, ready: asyncio.Event) -> None:
+        async for line in process.output:
             self.said.append(line.decode(errors="replace"))
             if found := READY.search(self.said[-1]):
                 self.proxy.target = int(found[1])

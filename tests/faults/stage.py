@@ -14,9 +14,11 @@ from services.model_export import prepared_model
 from tests.claude import ScriptedClaude
 from tests.faults import checker
 from tests.faults.case import Case, Needs
+from tests.faults.nursery import Nursery, open_nursery
 from tests.faults.postgres import Postgres, open_postgres
 from tests.faults.proxy import Proxy
 from tests.faults.pulse import pulse
+from tests.faults.qdrant import Qdrant
 from tests.faults.replica import Replica
 from tests.faults.wire import Statements
 from tests.faults.world import Provider, World
@@ -32,6 +34,8 @@ SETTINGS = {
     "JWT_SECRET": "a secret of the fault rig, and of nobody else",
     "ANSWER_CACHE_DAYS": 0,  # the cases ask the same again and again
     "LEAVE_GRACE_SECONDS": 1,
+    "PROVIDER_REST_SECONDS": 1.5,
+    "DRAIN_SECONDS": 6,
     "ANONYMOUS_QUESTIONS_PER_HOUR": 10_000,
     "QUESTIONS_PER_HOUR": 10_000,
     "SIGNUPS_PER_ADDRESS_PER_HOUR": 1_000_000,
@@ -50,9 +54,10 @@ class Outcome:
 class Stage:
     """Plays cases one after another, in the same world as long as that fits and is whole."""
 
-    def __init__(self, directory: Path, postgres: Postgres) -> None:
+    def __init__(self, directory: Path, postgres: Postgres, nursery: Nursery) -> None:
         self.directory = directory
         self.postgres = postgres
+        self._nursery = nursery
         self._names = (f"world_{number}" for number in count(1))
         self._world: World | None = None
         self._open = AsyncExitStack()
@@ -104,6 +109,11 @@ class Stage:
             self._world = await self._open.enter_async_context(self._new_world(needs))
         return self._world
 
+    @property
+    def needs(self) -> Needs | None:
+        """What the world that is open was made for."""
+        return self._world.needs if self._world else None
+
     @asynccontextmanager
     async def _new_world(self, needs: Needs) -> AsyncIterator[World]:
         name = next(self._names)
@@ -115,9 +125,11 @@ class Stage:
             primary = await self._provider(opened)
             fallback = await self._provider(opened)
             world = World(needs, dsn, self.postgres, database, primary, fallback, [])
+            if needs.qdrant:
+                world.qdrant = await opened.enter_async_context(Qdrant())
             for number in range(needs.replicas):
                 proxy = await opened.enter_async_context(Proxy(0))
-                world.replicas.append(Replica(number, self._settings(world, f"{name}_{number}"), proxy))
+                world.replicas.append(Replica(number, self._settings(world, f"{name}_{number}"), proxy, self._nursery))
             opened.push_async_callback(end_all, world)
             await world.revive()
             yield world
@@ -137,6 +149,7 @@ class Stage:
             "ANTHROPIC_BASE_URL": f"http://127.0.0.1:{world.primary.proxy.port}",
             "OPENROUTER_API_KEY": "key",
             "OPENROUTER_BASE_URL": f"http://127.0.0.1:{world.fallback.proxy.port}",
+            "QDRANT_URL": world.qdrant.url if world.qdrant else "",
             **dict(world.needs.settings),
         }
         return {name: value for name, value in given.items() if value != ""}
@@ -152,8 +165,8 @@ class Stage:
 async def open_stage() -> AsyncIterator[Stage]:
     """A stage in a folder of its own, gone when the block ends."""
     with tempfile.TemporaryDirectory(prefix="footnote-faults-", ignore_cleanup_errors=True) as folder:
-        async with open_postgres(Path(folder) / "postgres") as postgres:
-            stage = Stage(Path(folder), postgres)
+        async with open_nursery() as nursery, open_postgres(Path(folder) / "postgres") as postgres:
+            stage = Stage(Path(folder), postgres, nursery)
             await stage.prepare()
             try:
                 yield stage

@@ -6,16 +6,16 @@ import pytest
 
 from tests.faults.case import Case
 from tests.faults.cases import named
-from tests.faults.stage import Stage, open_stage
+from tests.faults.lanes import Outcomes, open_lanes
 
 
 @pytest.fixture(scope="module")
-async def stage() -> AsyncIterator[Stage]:
-    async with open_stage() as stage:
-        yield stage
+async def outcomes(request: pytest.FixtureRequest) -> AsyncIterator[Outcomes]:
+    chosen = [item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec")]
+    async with open_lanes([case for case in chosen if isinstance(case, Case)]) as outcomes:
+        yield outcomes
 
 
 @pytest.mark.parametrize("case", named([]), ids=lambda case: case.title)
-async def test_it_survives(stage: Stage, case: Case) -> None:
-    outcome = await stage.play(case)
-    assert outcome.broken == ()
+async def test_it_survives(outcomes: Outcomes, case: Case) -> None:
+    assert (await outcomes[case]).broken == ()

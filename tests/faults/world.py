@@ -17,6 +17,7 @@ from tests.faults.case import Needs
 from tests.faults.history import Asking, Ended, History
 from tests.faults.postgres import Postgres
 from tests.faults.proxy import Mode, Proxy
+from tests.faults.qdrant import Qdrant
 from tests.faults.reader import Reader, reading
 from tests.faults.replica import Replica
 
@@ -54,6 +55,7 @@ class World:
     primary: Provider
     fallback: Provider
     replicas: list[Replica]
+    qdrant: Qdrant | None = None
     history: History = field(default_factory=History)
     past_kills: int = 0
     lines: dict[int, int] = field(default_factory=dict)  # how much each process had said when the case began
@@ -99,6 +101,8 @@ class World:
         await self.case.aclose()
         for proxy in (self.database, self.primary.proxy, self.fallback.proxy, *(r.proxy for r in self.replicas)):
             await restore(proxy)
+        if self.qdrant:
+            await self.qdrant.mend()
         await self.revive()
 
     async def revive(self) -> None:
