@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import SchemaExtension
+from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
 from strawberry.scalars import JSON
 from strawberry.types import ExecutionContext
 
@@ -96,5 +96,7 @@ class Schema(strawberry.Schema):
 
 
 def build(extensions: Sequence[type[SchemaExtension]] = ()) -> Schema:
-    """The schema, with what the transport adds to each operation."""
-    return Schema(query=Query, mutation=Mutation, subscription=Subscription, extensions=list(extensions))
+    """The schema, with what the transport adds to each operation. The last 128 documents are read and checked once:
+    that is most of what a cheap query costs."""
+    added = [*extensions, ParserCache, ValidationCache]
+    return Schema(query=Query, mutation=Mutation, subscription=Subscription, extensions=added)

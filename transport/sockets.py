@@ -144,7 +144,10 @@ class SocketAdapter(ASGIWebSocketAdapter):
     async def send_json(self, message: Mapping[str, object]) -> None:
         if self._closed:
             raise WebSocketDisconnected
-        await super().send_json(message)
+        try:
+            await super().send_json(message)
+        except RuntimeError as error:  # uvicorn closed it, since its pings are not answered, and has not said so yet
+            raise WebSocketDisconnected from error
 
     async def close(self, code: int, reason: str) -> None:
         if self._closed:
