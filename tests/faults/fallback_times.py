@@ -77,7 +77,7 @@ class Waited:
     def missed(self) -> list[str]:
         """The goal is p95 where the fallback answers, and all where nobody does."""
         reached = quantile(self.times, 0.95) if self.fault in FAULTS else max(self.times, default=0.0)
-        slow = [f"{self.fault}, {self.breaker}: {reached:.2f} s"] if reached > self.limit else []
+        slow = [f"{self.fault}, {self.breaker}: took {reached:.2f} s"] if reached > self.limit else []
         return [*slow, *(f"{self.fault}, {self.breaker}: {other}" for other in dict.fromkeys(self.others))]
 
     @property

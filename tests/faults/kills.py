@@ -28,6 +28,7 @@ SETTLED_SECONDS = 90.0  # a reservation expires after 60 s, and every 20 s someb
 DOLLARS_PER_KILL = 0.02  # what 8 reservations come to
 DAY = "SELECT spent + reserved AS used FROM spending_days"
 HELD = "SELECT count(*) AS n FROM model_calls WHERE cost IS NULL"
+OURS = "(killed"
 ROWS = f"""
     SELECT calls.*, answers.snapshot->>'question' AS question
     FROM ({money.CALLS.replace("SELECT id::text,", "SELECT answer, id::text,")}) calls
@@ -77,7 +78,7 @@ class Killing:
 
     async def _ask(self) -> None:
         self.asked += 1
-        question = f"How often is the wick trimmed? (killed {self.asked})"
+        question = f"How often is the wick trimmed? {OURS} {self.asked})"
         try:
             async with self.world.reader(question, url=self.world.replica.direct) as reader:
                 await reader.rest()
@@ -133,13 +134,15 @@ class Account:
 
 
 async def account(world: World) -> Account:
-    """Of all calls of this run. A question makes one call."""
+    """Of all calls of this run, and not of other cases in the same world. A question makes one call."""
     calls: dict[str, list[Call]] = defaultdict(list)
     for call in money.calls_of(world):
-        calls[question_of(call.body)].append(call)
+        if OURS in (question := question_of(call.body)):
+            calls[question].append(call)
     found = Account()
     for row in await world.fetch(ROWS):
-        found.add(row, calls.pop(row["question"], []))
+        if OURS in (row["question"] or ""):
+            found.add(row, calls.pop(row["question"], []))
     found.strangers = sum(map(len, calls.values()))
     return found
 

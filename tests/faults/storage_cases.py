@@ -126,7 +126,7 @@ async def _(world: World) -> None:
     async with socket(world.replica.url) as opened:
         for _ in range(100):
             ids = [await opened.start(LOOKING_UP) for _ in range(20)]
-            await asyncio.sleep(0.12)  # so that they are under way, each somewhere else; more is more than a process can do
+            await asyncio.sleep(0.12)  # under way, each somewhere else; more at once is more than a process can do
             for id in ids:
                 await opened.complete(id)
         await opened.start("{ book { title } }")

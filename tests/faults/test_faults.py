@@ -7,6 +7,9 @@ import pytest
 from tests.faults.case import Case
 from tests.faults.cases import named
 from tests.faults.lanes import Outcomes, open_lanes
+from tests.faults.stage import open_stage
+
+LATE = (" took ", "not within ", "not over within ", " cannot be checked: TimeoutError")
 
 
 @pytest.fixture(scope="module")
@@ -18,4 +21,9 @@ async def outcomes(request: pytest.FixtureRequest) -> AsyncIterator[Outcomes]:
 
 @pytest.mark.parametrize("case", named([]), ids=lambda case: case.title)
 async def test_it_survives(outcomes: Outcomes, case: Case) -> None:
-    assert (await outcomes[case]).broken == ()
+    broken = (await outcomes[case]).broken
+    if broken and all(any(words in each for words in LATE) for each in broken):
+        # Nothing wrong, only late: whatever else this machine does at the moment may be why. Once more, by itself.
+        async with open_stage() as stage:
+            broken = (await stage.play(case)).broken
+    assert broken == ()
