@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from strawberry.extensions import SchemaExtension, ValidationCache
 from strawberry.scalars import JSON
 from strawberry.types import ExecutionContext
 
@@ -96,7 +96,8 @@ class Schema(strawberry.Schema):
 
 
 def build(extensions: Sequence[type[SchemaExtension]] = ()) -> Schema:
-    """The schema, with what the transport adds to each operation. The last 128 documents are read and checked once:
-    that is most of what a cheap query costs."""
-    added = [*extensions, ParserCache, ValidationCache]
+    """The schema, with what the transport adds to each operation. The last 128 documents are checked once, which is
+    most of what a cheap query costs. They are read each time: ParserCache ends an operation on a socket with a
+    traceback where its document has a wrong syntax."""
+    added = [*extensions, ValidationCache]
     return Schema(query=Query, mutation=Mutation, subscription=Subscription, extensions=added)

@@ -348,7 +348,8 @@ async def open_answers(
 ) -> AsyncIterator[Answers]:
     """The service; when it is closed, what is still running ends INTERRUPTED."""
     answers = Answers(asking, admissions, writer, cache, journal, grace_seconds)
-    tasks = [asyncio.create_task(journal.keep_storing(answers.hear)), asyncio.create_task(journal.keep_ending_lost())]
+    kept_up = (journal.keep_storing(answers.hear), journal.keep_storing_late(), journal.keep_ending_lost())
+    tasks = [asyncio.create_task(keeping) for keeping in kept_up]
     try:
         yield answers
     finally:

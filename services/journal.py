@@ -107,7 +107,7 @@ class Journal:
                 log.exception("running answers were not stored; trying again")
 
     async def store(self) -> dict[str, Sign | None]:
-        """Store what running answers gained since the last time, in one statement; then the ends that are late."""
+        """Store what running answers gained since the last time, in one statement."""
         running = {
             id: draft for id, draft in self._running.items() if not draft.log.finished and id not in self._beginning
         }
@@ -117,12 +117,17 @@ class Journal:
         for id in running:
             if id in self._stored:
                 self._stored[id] = max(self._stored[id], upto[id])
-        await self.store_late()
         return {id: signs.get(id) for id in running if id in self._running}
 
+    async def keep_storing_late(self) -> None:
+        """Store the ends that could not be stored when they came, until cancelled: beside what is running, whose signs
+        of life must not wait for one that cannot be stored now either."""
+        while True:
+            await asyncio.sleep(STORE_SECONDS)
+            await self.store_late()
+
     async def store_late(self) -> None:
-        """Store the ends that could not be stored when they came, each by itself: one that cannot be stored now must
-        not hold up the others, nor what is running."""
+        """Try once more to store the ends that are late, each by itself."""
         late, self._late = self._late, []
         for finished, give_back in late:
             await self.finish(finished, give_back=give_back)

@@ -127,7 +127,7 @@ async def test_an_end_that_could_not_be_stored_is_stored_later(database: Databas
     assert await owner.finish(finished, give_back=False) == finished.answer
     draft.log.append(finished)
     await database.execute("ALTER TABLE away RENAME TO answers")
-    await owner.store()
+    await owner.store_late()
     assert await owner.find(ID) == Stored(finished.answer, None)
 
 
@@ -176,8 +176,8 @@ async def test_an_end_that_cannot_be_stored_holds_up_no_other_answer(database: D
         owner._late.append((finished, False))
         ended.log.append(finished)
         running.say("Forty metres.")
-        storing = asyncio.create_task(owner.store())
-        await asyncio.sleep(0.3)
+        storing = asyncio.create_task(owner.store_late())
+        await owner.store()
         stored = await Journal(database).find(running.start.id)
         assert stored
         assert stored.answer.text == "Forty metres."
