@@ -17,6 +17,7 @@ from db.postgres import Database, DatabaseUnavailable
 from db.quotas import Place, Taken
 from services.answer import Answer
 from services.asking import Asked, Looked, no_conversation
+from services.claude import MAX_TOKENS
 from services.journal import encode
 from services.ledger import Account, Feature, Ledger
 from services.models import Tokens
@@ -32,7 +33,7 @@ RUNNING_PER_READER = 3
 SOON = timedelta(seconds=5)
 # What a prompt of 2,200 tokens by the embedding model's count comes to at most, in English; what turns out to be more
 # is reserved anew.
-PROMPT = Tokens(input=18_000, output=1_500)
+PROMPT = Tokens(input=18_000, output=MAX_TOKENS)
 log = structlog.get_logger()
 
 Made = TypeVar("Made")

@@ -43,12 +43,13 @@ class Asked:
 @dataclass(frozen=True, slots=True)
 class Looked:
     """A question that can be asked, with what is known of it before anything is spent. `kept` is an answer that was
-    given before."""
+    given before; `leaning` tells that the question needs the conversation to be understood."""
 
     asked: Asked
     conversation_id: str
     book: OpenBook
     turns: Sequence[Turn]
+    leaning: bool
     selected: Selected | None
     kept: Kept | None
 
@@ -111,14 +112,15 @@ class Asking:
         if isinstance(selected, ChapterNotFound | SelectionNotFound):
             return selected
         before = [] if selected else turns  # "this" means the selection where there is one
-        alone = not selected and not leans_on(asked.question, before)
+        leaning = leans_on(asked.question, before)
         return Looked(
             asked=asked,
             conversation_id=asked.conversation_id.lower() if asked.conversation_id else str(uuid.uuid4()),
             book=book,
             turns=before,
+            leaning=leaning,
             selected=selected,
-            kept=await self._cache.find(book.edition, asked.question) if alone else None,
+            kept=await self._cache.find(book.edition, asked.question) if not (selected or leaning) else None,
         )
 
     async def find(self, looked: Looked, purse: Purse) -> Prepared:
@@ -126,8 +128,9 @@ class Asking:
         question, turns, language = looked.asked.question, looked.turns, looked.book.edition.language
         if kept := looked.kept:
             return Prepared(Understood(kept.searched_for or question), kept)
-        leaning = leans_on(question, turns)
-        understood = await self._understanding.understand(question, turns, language, purse=purse, leaning=leaning)
+        understood = await self._understanding.understand(
+            question, turns, language, purse=purse, leaning=looked.leaning
+        )
         first = await self._search(looked, understood)
         asked_in_vain = understood.failed or understood.unaffordable  # once more would cost the reader 3 s again
         if first.answerable or understood.leaned or not turns or asked_in_vain:

@@ -56,6 +56,7 @@ class Journal:
         self._stored: dict[str, int] = {}
         self._beginning: set[str] = set()
         self._late: list[tuple[AnswerFinished, bool]] = []
+        self._storing_late = asyncio.Lock()
 
     def begin(self, draft: Draft) -> None:
         """From now on store what a new answer gains."""
@@ -127,10 +128,15 @@ class Journal:
             await self.store_late()
 
     async def store_late(self) -> None:
-        """Try once more to store the ends that are late, each by itself."""
-        late, self._late = self._late, []
-        for finished, give_back in late:
-            await self.finish(finished, give_back=give_back)
+        """Try once more to store the ends that are late, each by itself. They stay late until they are stored, and one
+        task at a time stores them: a process that ends must not overlook the one that is on its way."""
+        async with self._storing_late:
+            for late in list(self._late):
+                try:
+                    await self._finish(*late)
+                    self._late.remove(late)
+                except Exception:
+                    log.exception("the end of an answer is not stored yet; trying again", answer=late[0].answer.id)
 
     async def store_last(self) -> None:
         """The same for a process that ends: as long as it has, until nothing is late."""
@@ -138,7 +144,7 @@ class Journal:
             async with asyncio.timeout(LAST_SECONDS):
                 while self._late:
                     await self.store_late()
-                    await asyncio.sleep(STORE_SECONDS / 5)
+                    await asyncio.sleep(STORE_SECONDS / 5)  # Postgres may be back any moment, and time is short
 
     async def store_first(self, first: AnswerStarted) -> None:
         """Store the first event of an answer before it is shown, so that a crash cannot make it another one. While
@@ -226,7 +232,7 @@ class Journal:
                     await asyncio.sleep(0)  # a replay has no pace of its own: others get their turn
                 if not row or row.status != AnswerStatus.STREAMING:
                     return
-                await asyncio.sleep(STORE_SECONDS)
+                await asyncio.sleep(STORE_SECONDS)  # until then its process has stored nothing more
         finally:
             if following:
                 # Whoever left is often cancelled once more while this runs.

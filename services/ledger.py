@@ -143,19 +143,20 @@ class Ledger:
         self._held.discard(settlement.id)
 
     async def settle_late(self) -> None:
-        """Settle what could not be settled when it was due."""
-        while self._late:
-            await self._settle(self._late[0])
-            self._late.pop(0)
+        """Settle what could not be settled when it was due, each by itself: one that cannot be settled now either must
+        not hold up the others."""
+        for settlement in list(self._late):
+            try:
+                await self._settle(settlement)
+                self._late.remove(settlement)
+            except Exception:
+                log.exception("a call to a model is not settled yet; trying again", call=settlement.id)
 
     async def keep_settling(self) -> None:
         """Settle what is late, until cancelled."""
         while True:
             await asyncio.sleep(RETRY_SECONDS)
-            try:
-                await self.settle_late()
-            except Exception:
-                log.exception("calls to models are not settled yet; trying again")
+            await self.settle_late()
 
     async def keep_renewing(self) -> None:
         """Renew what is held, and settle what processes that are gone held, until cancelled."""
@@ -182,12 +183,5 @@ async def open_ledger(database: Database, prices: Prices, budget: Budget) -> Asy
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        await settle_last(ledger)
-
-
-async def settle_last(ledger: Ledger) -> None:
-    """One more try; what is not settled then is, as it was reserved, by another process or the next start."""
-    try:
+        # One more try; what is not settled then is, as it was reserved, by another process or the next start.
         await ledger.settle_late()
-    except Exception:
-        log.exception("calls to models are left as they were reserved")

@@ -46,10 +46,7 @@ class Writer:
 
     async def write(self, draft: Draft, made_of: Retrieved | Kept, purse: Purse | None) -> Verdict:
         """Write the answer to its end; one that was kept is told again. Without a purse no model is asked."""
-        try:
-            return repeat(draft, made_of) if isinstance(made_of, Kept) else await self._write(draft, made_of, purse)
-        finally:
-            draft.usage = purse.usage if purse else draft.usage
+        return repeat(draft, made_of) if isinstance(made_of, Kept) else await self._write(draft, made_of, purse)
 
     async def _write(self, draft: Draft, made_of: Retrieved, purse: Purse | None) -> Verdict:
         if not made_of.answerable:
