@@ -15,6 +15,7 @@ import resolvers.quotas
 from schema.accounts import DeleteAccountResult, LoginResult, PasswordResult, ProfileResult, SignupResult, User
 from schema.answers import Answer, AnswerEvent, AskResult, StopResult
 from schema.book import Book, Chapter, Passage
+from schema.documents import DocumentCache
 from schema.quotas import Quota
 
 
@@ -96,8 +97,7 @@ class Schema(strawberry.Schema):
 
 
 def build(extensions: Sequence[type[SchemaExtension]] = ()) -> Schema:
-    """The schema, with what the transport adds to each operation. The last 128 documents are checked once, which is
-    most of what a cheap query costs. They are read each time: ParserCache ends an operation on a socket with a
-    traceback where its document has a wrong syntax."""
-    added = [*extensions, ValidationCache]
+    """The schema, with what the transport adds to each operation. The last 128 documents are read and checked once,
+    which is most of what a cheap query costs."""
+    added = [*extensions, DocumentCache, ValidationCache]
     return Schema(query=Query, mutation=Mutation, subscription=Subscription, extensions=added)
