@@ -23,10 +23,12 @@ from services.better_auth import BetterAuth
 from services.book import Site
 from services.book_links import book_links
 from services.breaker import Breaker
+from services.chapter_sections import ChapterSections
 from services.claude import Claude, open_claude
 from services.cohere import CohereEmbedder
 from services.emails import EmailAddress, read_email
 from services.embedding import Embedder, Embeds, token_counter
+from services.glossary import Glossaries
 from services.hashing import open_hashing
 from services.ingestion import Ingestion
 from services.journal import Journal
@@ -39,11 +41,16 @@ from services.providers import Provider, Providers
 from services.quotas import QuotaKind, Quotas
 from services.reading import Reading
 from services.retrieval import Retriever
+from services.section_writer import SectionWriter
 from services.services import Services
 from services.session_watch import open_session_watch
 from services.sessions import Sessions
 from services.tokens import SecretUnusable, Tokens, kept_secret
 from services.understanding import Understanding, read_reword_rules
+from services.variant_cache import open_variant_cache
+from services.variant_maker import VariantMaker
+from services.variant_shelf import VariantShelf
+from services.variants import Variants
 from services.writer import Writer, read_rules
 from settings import Settings, SettingsInvalid
 
@@ -133,10 +140,21 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
                 grace_seconds=settings.leave_grace_seconds,
             )
         )
+        shelf = VariantShelf(
+            stores.database,
+            await opened.enter_async_context(open_variant_cache(settings.redis_url.get_secret_value())),
+        )
+        maker = None
+        if providers:
+            writer = SectionWriter(stores.database, providers, ledger, glossaries_of(settings))
+            maker = VariantMaker(stores.database, shelf, quotas, writer)
+        variants = Variants(library, ChapterSections(), shelf, maker, settings.languages)
+        opened.push_async_callback(variants.close)
         sessions = sessions_of(settings, stores.database, secrets)
         services = Services(
             reading=Reading(library, retriever),
             answers=answers,
+            variants=variants,
             quotas=quotas,
             accounts=Accounts(
                 stores.database,
@@ -156,6 +174,11 @@ async def open_house(settings: Settings, say: Say = silent) -> AsyncIterator[Hou
             my_data=MyData(stores.database),
         )
         yield House(stores, index, library, retriever, services)
+
+
+def glossaries_of(settings: Settings) -> Glossaries:
+    """The terms of each language. Raises BadGlossary for a file of GLOSSARY_PATH that cannot be used."""
+    return Glossaries.read(settings.languages, settings.glossary_path)
 
 
 def prices_of(settings: Settings) -> Prices:

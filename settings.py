@@ -1,5 +1,6 @@
 """Every environment variable Footnote reads, with its meaning. Read once, at the start."""
 
+import re
 from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -42,6 +43,10 @@ class Settings(BaseSettings):
     database_url: str = Field("", repr=False, description="Postgres (a pooler is fine); empty: embedded")
     database_direct_url: str = Field(
         "", repr=False, description="Postgres for migrations where DATABASE_URL is a pooler"
+    )
+
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="a cache that replicas share, redis:// or rediss://; empty: each in its memory"
     )
 
     qdrant_url: str = Field("", description="Qdrant server or Cloud; empty: the embedded engine")
@@ -123,6 +128,13 @@ class Settings(BaseSettings):
         description="the same for translations, with {language} in it; empty: {language} before BOOK_URL's last part",
     )
 
+    translation_languages: str = Field(
+        "ur", description="languages that chapters may be translated into, BCP 47 tags, comma-separated"
+    )
+    glossary_path: Path | None = Field(
+        None, description="a folder with the book's own terms for translations, ur.tsv and the like; empty: ours alone"
+    )
+
     retrieval_gate: float | None = Field(
         None,
         description="least score of an answerable question; empty: the book's own, set by footnote eval --calibrate",
@@ -153,6 +165,24 @@ class Settings(BaseSettings):
         if url and urlsplit(url).scheme not in ("http", "https"):
             raise ValueError("write the address of the server, such as https://accounts.example.com")
         return url.rstrip("/")
+
+    @field_validator("redis_url")
+    @classmethod
+    def of_redis(cls, url: SecretStr) -> SecretStr:
+        """Refused here, at the start."""
+        parts = urlsplit(url.get_secret_value())
+        if parts.geturl() and (parts.scheme not in ("redis", "rediss") or not parts.hostname):
+            raise ValueError("write the address of the server, such as redis://user:password@host:6379/0")
+        return url
+
+    @field_validator("translation_languages")
+    @classmethod
+    def of_tags(cls, languages: str) -> str:
+        """What is no tag would be told to the model as a language."""
+        for tag in filter(None, map(str.strip, languages.split(","))):
+            if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", tag):
+                raise ValueError(f"{tag!r} is no language tag. Write tags such as ur, ar or pt-BR")
+        return languages
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -185,6 +215,11 @@ class Settings(BaseSettings):
     def authors(self) -> list[str]:
         """`AUTHOR_EMAILS` as a list."""
         return [email.strip() for email in self.author_emails.split(",") if email.strip()]
+
+    @property
+    def languages(self) -> list[str]:
+        """`TRANSLATION_LANGUAGES` as a list."""
+        return [language.strip() for language in self.translation_languages.split(",") if language.strip()]
 
     @property
     def translation_url(self) -> str:

@@ -14,8 +14,8 @@ import uvicorn
 from app import App, create_app
 from bootstrap import Stores, open_house
 from cli.terminal import progress_bars, report, screen
-from services.answers import Answers
 from services.book import Edition
+from services.services import Services
 from settings import Settings
 
 # Silent for 10 s, three times asked every 5 s; what was written is acknowledged within 20 s (in milliseconds).
@@ -34,10 +34,11 @@ class Server(uvicorn.Server):
     """Drains at SIGTERM and Ctrl-C, and returns; a second one ends the draining. uvicorn's own closes all sockets at
     once, then dies of the signal, and nothing after it is closed."""
 
-    def __init__(self, config: uvicorn.Config, app: App, answers: Answers, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: App, services: Services, drain_seconds: float) -> None:
         super().__init__(config)
         self._app = app
-        self._answers = answers
+        self._answers = services.answers
+        self._variants = services.variants
         self._drain_seconds = drain_seconds
         self._hurrying: asyncio.Task[None] | None = None
 
@@ -53,7 +54,10 @@ class Server(uvicorn.Server):
             self.should_exit = True
             asyncio.get_running_loop().call_later(self._drain_seconds + END_SECONDS, give_up)
         elif not self._hurrying:
-            self._hurrying = asyncio.create_task(self._answers.close())
+            self._hurrying = asyncio.create_task(self._hurry())
+
+    async def _hurry(self) -> None:
+        await asyncio.gather(self._answers.close(), self._variants.close())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answers first, while the server listens: readers of other processes' answers, and health checks, go on."""
@@ -67,13 +71,15 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
     async def _drain(self) -> None:
-        running = self._answers.running
-        answers = "1 answer" if running == 1 else f"{running} answers"
-        waiting = f"; it waits up to {self._drain_seconds:g} s for {answers}" if running else ""
-        screen.print(f"Footnote is ending{waiting}.", highlight=False, soft_wrap=True)
+        running = [told(self._answers.running, "answer"), told(self._variants.running, "chapter")]
+        waiting = f"; it waits up to {self._drain_seconds:g} s for {' and '.join(filter(None, running))}"
+        screen.print(f"Footnote is ending{waiting if any(running) else ''}.", highlight=False, soft_wrap=True)
         # Never cancelled: what waits for the answers' ends would take them with it.
-        draining = asyncio.create_task(self._answers.drain(self._drain_seconds))
-        await asyncio.wait({draining}, timeout=self._drain_seconds + STORING_SECONDS)
+        draining = [
+            asyncio.create_task(self._answers.drain(self._drain_seconds)),
+            asyncio.create_task(self._variants.drain(self._drain_seconds)),
+        ]
+        await asyncio.wait(draining, timeout=self._drain_seconds + STORING_SECONDS)
 
     def _has_sockets(self) -> bool:
         kind = self.config.ws_protocol_class or ()
@@ -83,6 +89,11 @@ class Server(uvicorn.Server):
         # Aborted, tasks end as they do when a client leaves. Cancelled, as uvicorn would, each ends in a traceback.
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+
+
+def told(number: int, noun: str) -> str:
+    """So many of something, in words; nothing of none."""
+    return f"{number} {noun}{'s' * (number != 1)}" if number else ""
 
 
 async def serve_book(settings: Settings) -> None:
@@ -103,7 +114,7 @@ async def serve_book(settings: Settings) -> None:
             server_header=False,
             timeout_graceful_shutdown=END_SECONDS,
         )
-        server = Server(config, app, house.services.answers, settings.drain_seconds)
+        server = Server(config, app, house.services, settings.drain_seconds)
         with listening(settings) as taken:
             port = taken.getsockname()[1]
             host = f"[{settings.host}]" if ":" in settings.host else settings.host

@@ -73,6 +73,21 @@ async def taken(database: Database | Connection, *, kind: str, asker: str, secon
     return Taken(**row) if row else Taken(0, None)
 
 
+async def give_back(connection: Connection, *, reader: str, operation: str) -> None:
+    """Free the places that an operation of this reader's took, of whatever kind."""
+    await connection.execute(
+        """
+        UPDATE quota_places SET (times, operations) = (
+            SELECT coalesce(array_agg(at), '{}'), coalesce(array_agg(operation), '{}')
+            FROM unnest(times, operations) AS place (at, operation) WHERE operation <> $2
+        )
+        WHERE reader = $1 AND $2 = ANY (operations)
+        """,
+        reader,
+        operation,
+    )
+
+
 async def sweep(database: Database, *, seconds: float) -> None:
     """Forget who took nothing for so long."""
     await database.execute(

@@ -4,8 +4,8 @@ from bisect import bisect_right
 
 from evals.retrieval import Desk
 from services.citations import Citation, prove
-from services.claude import Cited
 from services.docusaurus import Page
+from services.heard import Cited
 from services.retrieval import Found
 
 

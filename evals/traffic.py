@@ -11,9 +11,10 @@ from statistics import fmean
 from evals.labels import Labels
 from evals.retrieval import Desk, Outcome, Progress, ask_all
 from services.book import Chapter
-from services.claude import Prompt, worst_case, worst_case_of_rewording
+from services.claude import worst_case, worst_case_of_rewording
 from services.languages import detect
 from services.models import Tokens
+from services.prompt import Prompt
 from services.understanding import NAMES, material, read_reword_rules
 from services.writer import prompt, read_rules
 

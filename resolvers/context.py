@@ -10,11 +10,12 @@ import structlog
 from graphql import GraphQLError
 
 from services.answer_log import Leave as Leave  # the transport says in it how a listener left
-from services.readers import Caller
+from services.readers import Caller, Reader
 from services.services import Services
 from services.sessions import SignedIn
 
 SESSION_OVER = "Your session has ended. Sign in again."
+SIGN_IN_FIRST = "Sign in first."
 # One for each operation: the transport says in it how the listener left.
 LEAVE: ContextVar[Leave] = ContextVar("leave")
 
@@ -63,18 +64,23 @@ class Context:
             await ended.wait()
 
     async def caller(self) -> Caller:
-        """The reader who calls, or nobody at an address. Raises UNAUTHENTICATED for a token that does not hold: its
-        reader would not want to go on as nobody."""
+        """The reader who calls, or nobody at an address. Raises UNAUTHENTICATED as `reader` does."""
+        reader = await self.reader()
+        return Caller(reader.id if reader else None, self.address)
+
+    async def reader(self) -> Reader | None:
+        """The reader who calls; None for nobody. Raises UNAUTHENTICATED for a token that does not hold: its reader
+        would not want to go on as nobody."""
         signed_in = await self.find_reader()
         if self.token and not signed_in:
             raise refusal("UNAUTHENTICATED", SESSION_OVER)
-        return Caller(signed_in.reader.id if signed_in else None, self.address)
+        return signed_in.reader if signed_in else None
 
     async def signed_in(self) -> SignedIn:
         """The reader who calls. Raises UNAUTHENTICATED."""
         signed_in = await self.find_reader()
         if not signed_in:
-            raise refusal("UNAUTHENTICATED", "Sign in first.")
+            raise refusal("UNAUTHENTICATED", SIGN_IN_FIRST)
         return signed_in
 
 

@@ -12,17 +12,29 @@ import resolvers.accounts
 import resolvers.answers
 import resolvers.book
 import resolvers.quotas
+import resolvers.variants
 from schema.accounts import DeleteAccountResult, LoginResult, PasswordResult, ProfileResult, SignupResult, User
 from schema.answers import Answer, AnswerEvent, AskResult, StopResult
 from schema.book import Book, Chapter, Passage
 from schema.documents import DocumentCache
 from schema.quotas import Quota
+from schema.variants import ChapterVariant, MakeVariantResult, VariantEvent
 
 
 @strawberry.type
 class Query:
     book = strawberry.field(resolver=resolvers.book.book, graphql_type=Book)
     chapter = strawberry.field(resolver=resolvers.book.chapter, graphql_type=Chapter | None)
+    chapter_variant = strawberry.field(
+        resolver=resolvers.variants.find,
+        graphql_type=ChapterVariant | None,
+        description="A chapter for a level, in a language, or both, if it is stored. It costs nothing.",
+    )
+    chapter_variants = strawberry.field(
+        resolver=resolvers.variants.of_chapter,
+        graphql_type=list[ChapterVariant],
+        description="All stored variants of a chapter, newest first.",
+    )
     search = strawberry.field(
         resolver=resolvers.book.search,
         graphql_type=list[Passage],
@@ -72,6 +84,13 @@ class Mutation:
         graphql_type=StopResult,
         description="Ends a running answer, by its id or its requestId, at once. What was said stays.",
     )
+    make_chapter_variant = strawberry.mutation(
+        resolver=resolvers.variants.make,
+        graphql_type=MakeVariantResult,
+        description="The stored variant if it is of the chapter as it is now, which costs nothing; else makes it, and "
+        "waits. That needs a signed-in reader, and takes a place of PERSONALIZATIONS for a level, of TRANSLATIONS for "
+        "a language.",
+    )
 
 
 @strawberry.type
@@ -85,6 +104,11 @@ class Subscription:
         resolver=resolvers.answers.follow,
         graphql_type=AnswerEvent,
         description="Events with `seq` above `after`: resumes a running answer, replays a finished one.",
+    )
+    chapter_variant = strawberry.subscription(
+        resolver=resolvers.variants.stream,
+        graphql_type=VariantEvent,
+        description="The same as makeChapterVariant, section by section: stored ones at once, others as they are made.",
     )
 
 

@@ -2,9 +2,11 @@
 
 import strawberry
 
+import resolvers.variants
 import services.answer
 import services.book
 from schema.shows import shows
+from schema.variants import ChapterVariant
 
 
 @strawberry.type(description="A heading of a chapter, and what stands under it.")
@@ -29,6 +31,16 @@ class Chapter:
         "and imported Markdown partials put in place."
     )
     sections: list[Section]
+    variant = strawberry.field(
+        resolver=resolvers.variants.of_this,
+        graphql_type=ChapterVariant | None,
+        description="The chapter for a level, in a language, or both, if it is stored. It costs nothing.",
+    )
+    variants = strawberry.field(
+        resolver=resolvers.variants.all_of_this,
+        graphql_type=list[ChapterVariant],
+        description="All that are stored, newest first.",
+    )
 
 
 @strawberry.type(description="The book in its current version.")

@@ -8,8 +8,8 @@ from strawberry.extensions import ParserCache
 
 
 class DocumentCache(ParserCache):
-    """Strawberry's, which keeps the last 128 documents, without its fault: a wrong syntax that it met ended an operation
-    on a socket with a traceback. What cannot be read is left to what reads it otherwise, and says so."""
+    """Strawberry's, which keeps the last 128 documents, without its fault: a wrong syntax that it met ended an
+    operation on a socket with a traceback. What cannot be read is left to what reads it otherwise, and says so."""
 
     def on_parse(self) -> Iterator[None]:
         context = self.execution_context

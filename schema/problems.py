@@ -8,6 +8,7 @@ import services.accounts
 import services.answer
 import services.passwords
 import services.problems
+import services.variant
 from schema.shows import shows
 
 
@@ -74,3 +75,21 @@ class TooManyAttempts(Problem):
 @shows(services.problems.Busy)
 class Busy(Problem):
     retry_at: datetime
+
+
+@strawberry.type(description="A language that chapters are not translated into.")
+@shows(services.variant.UnsupportedLanguage)
+class UnsupportedLanguage(Problem):
+    supported: list[str]
+
+
+@strawberry.type(description="Today's budget has no room for it.")
+@shows(services.variant.BudgetExhausted)
+class BudgetExhausted(Problem):
+    resets_at: datetime
+
+
+@strawberry.type(description="The chapter could not be made. What was made of it is kept for the next try.")
+@shows(services.variant.VariantFailed)
+class VariantFailed(Problem):
+    pass

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import orjson
@@ -17,11 +16,11 @@ from db.postgres import Database, DatabaseUnavailable
 from db.quotas import Place, Taken
 from services.answer import Answer
 from services.asking import Asked, Looked, no_conversation
-from services.claude import MAX_TOKENS
 from services.journal import encode
 from services.ledger import Account, Feature, Ledger
 from services.models import Tokens
-from services.problems import Busy, InvalidInput, RequestConflict
+from services.problems import Busy, InvalidInput, RequestConflict, busy
+from services.prompt import MAX_TOKENS
 from services.purse import Purse
 from services.quotas import QuotaExceeded, QuotaKind, Quotas
 from services.readers import Caller
@@ -30,7 +29,6 @@ AT_ONCE = 6  # questions on their way in: fewer than connections, so that those 
 WAITING = 300  # more would wait for seconds
 PATIENCE_SECONDS = 3.0
 RUNNING_PER_READER = 3
-SOON = timedelta(seconds=5)
 # What a prompt of 2,200 tokens by the embedding model's count comes to at most, in English; what turns out to be more
 # is reserved anew.
 PROMPT = Tokens(input=18_000, output=MAX_TOKENS)
@@ -146,11 +144,6 @@ def request_of(asked: Asked) -> Request | None:
     selection = asked.selection and [asked.selection.chapter_id, asked.selection.text]
     said = orjson.dumps([asked.question, selection, asked.conversation_id and asked.conversation_id.lower()])
     return Request(asked.request_id.lower(), asked.caller.reader_id or "", hashlib.sha256(said).digest())
-
-
-def busy(message: str) -> Busy:
-    """The refusal of what may work in a moment."""
-    return Busy(f"{message} Try again in a few seconds.", datetime.now(UTC) + SOON)
 
 
 def unavailable() -> Busy:

@@ -12,7 +12,7 @@ import structlog
 
 from db.answers import Sign
 from db.postgres import DatabaseUnavailable
-from services.admissions import Admissions, LetIn, Turned, busy, unavailable
+from services.admissions import Admissions, LetIn, Turned, unavailable
 from services.answer import (
     Answer,
     AnswerEvent,
@@ -31,6 +31,7 @@ from services.asking import Asked, Asking, Looked, Refused, invalid, is_uuid
 from services.draft import Draft
 from services.journal import Journal
 from services.models import Usage
+from services.problems import busy
 from services.purse import Purse
 from services.readers import Caller, may_see
 from services.retrieval import Retrieved

@@ -2,17 +2,15 @@
 
 import hmac
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import db.attempts
 from db.attempts import Full, Taken
 from db.postgres import Database
-from services.problems import Busy, TooManyAttempts
+from services.problems import Busy, TooManyAttempts, busy
 
 QUARTER = 15 * 60.0
 HOUR = 3600.0
 FAILURES_PER_ACCOUNT = 10  # in a quarter of an hour
-SOON = timedelta(seconds=5)  # when most of what is under way is settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +71,5 @@ class Attempts:
 def refused(full: Full) -> TooManyAttempts | Busy:
     """Who comes while others are still trying may well be let through in a moment."""
     if full.free_at is None:
-        return Busy("Too many are trying at this moment. Try again in a few seconds.", datetime.now(UTC) + SOON)
+        return busy("Too many are trying at this moment.")
     return TooManyAttempts("There were too many attempts. Try again later.", full.free_at)

@@ -5,7 +5,8 @@ source, without the prefixes of the containers around it. They are known only wh
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock, fence, heading, hr, table
@@ -37,7 +38,7 @@ def use_mdx_blocks(md: MarkdownIt) -> None:
     ruler = md.block.ruler
     ruler.at("footnote_def", footnote_def, {"alt": _EVERYWHERE})
     ruler.at("fence", _placed(fence), {"alt": _EVERYWHERE})
-    ruler.at("table", _placed(table), {"alt": ["paragraph", "reference"]})
+    ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     ruler.at("hr", _placed(hr), {"alt": _EVERYWHERE})
     ruler.at("heading", _placed(heading), {"alt": ["paragraph", "reference", "blockquote"]})
     ruler.at("paragraph", _paragraph)
@@ -76,6 +77,33 @@ def _note(state: StateBlock, token: Token) -> None:
         token.meta["spans"] = [_span(state, line) for line in range(first, last)]
 
 
+def _table(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
+    """A table, which also notes where each cell stands, as ``meta["cell"]``."""
+    before = len(state.tokens)
+    if not _placed(table)(state, start_line, end_line, silent):
+        return False
+    cells: Iterator[tuple[int, int]] = iter(())
+    for token in state.tokens[before:]:
+        if token.type == "tr_open" and token.map:
+            cells = iter(_cells(state, token.map[0]))
+        elif token.type == "inline" and (cell := next(cells, None)):
+            token.meta["cell"] = cell
+    return True
+
+
+def _cells(state: StateBlock, line: int) -> list[tuple[int, int]]:
+    """The ranges between the bars of a row, blanks at their ends left out."""
+    start, end = _span(state, line)
+    row = state.src[start:end].rstrip()
+    bars = [found.start() for found in re.finditer(r"(?<!\\)\|", row)]
+    if not row.startswith("|"):
+        bars.insert(0, -1)
+    if bars[-1] < len(row) - 1:
+        bars.append(len(row))
+    inside = [re.compile(r"\s*(.*?)\s*").fullmatch(row, first + 1, last) for first, last in pairwise(bars)]
+    return [(start + found.start(1), start + found.end(1)) for found in inside if found]
+
+
 def _esm(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:
     """Imports and exports: from the start of a line to the first blank line that leaves no bracket open."""
     start, _ = _span(state, start_line)
@@ -83,6 +111,8 @@ def _esm(state: StateBlock, start_line: int, end_line: int, silent: bool) -> boo
         return False
     stop = mdx.esm_end(state.src, start, state.eMarks[end_line - 1])
     state.line = _line_after(state, start_line, end_line, stop)
+    token = state.push("mdx_esm", "", 0)
+    token.content, token.map = state.src[start:stop], [start_line, state.line]
     return True
 
 
@@ -101,9 +131,10 @@ def _flow(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bo
             return False
     if silent or not pieces:
         return bool(pieces)
-    for piece in pieces:
-        state.push("mdx", "", 0).meta["piece"] = piece
     state.line = _line_after(state, start_line, end_line, position)
+    for piece in pieces:
+        token = state.push("mdx", "", 0)
+        token.map, token.meta["piece"] = [start_line, state.line], piece
     return True
 
 
@@ -121,8 +152,10 @@ def _directive(state: StateBlock, start_line: int, end_line: int, silent: bool) 
     if silent:
         return True
     last = _closing_line(state, start_line + 1, end_line, len(opening["colons"]))
-    _push_title(state, opening)
-    state.push("directive_open", "", 1)  # counts as a level: markdown-it bounds the depth of its recursion by them
+    title = _push_title(state, opening)
+    # Counts as a level: markdown-it bounds the depth of its recursion by them.
+    container = state.push("directive_open", "", 1)
+    container.info = state.src[start : title[0]] + state.src[title[1] : end]
     old_line_max = state.lineMax
     state.lineMax = last
     state.md.block.tokenize(state, start_line + 1, last)
@@ -130,6 +163,7 @@ def _directive(state: StateBlock, start_line: int, end_line: int, silent: bool) 
     state.push("directive_close", "", -1)
     closed = last < end_line and _is_closing(state, last, len(opening["colons"]))
     state.line = last + 1 if closed else last
+    container.map, container.meta["closed"] = [start_line, state.line], closed
     return True
 
 
@@ -157,7 +191,8 @@ def _is_closing(state: StateBlock, line: int, colons: int) -> bool:
     return len(text) >= colons and not text.strip(":")
 
 
-def _push_title(state: StateBlock, opening: re.Match[str]) -> None:
+def _push_title(state: StateBlock, opening: re.Match[str]) -> tuple[int, int]:
+    """The title as a token; the range of one that is Markdown, and not the value of an attribute."""
     for match, group in (
         (opening, "words"),
         (opening, "label"),
@@ -167,7 +202,10 @@ def _push_title(state: StateBlock, opening: re.Match[str]) -> None:
             token = state.push("inline", "", 0)
             token.content, token.children = match[group], []
             token.meta["spans"] = [match.span(group)]
-            return
+            if group != 1:
+                token.meta["title"] = match.span(group)
+                return match.span(group)
+    return opening.end(), opening.end()
 
 
 def _paragraph(state: StateBlock, start_line: int, end_line: int, silent: bool) -> bool:

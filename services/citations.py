@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.book import Chapter, Edition, Span
-from services.claude import Cited
+from services.heard import Cited
 from services.retrieval import Found
 
 

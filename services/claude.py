@@ -1,4 +1,4 @@
-"""Claude, by its Messages API: a prompt of passages goes out, text and citations stream in.
+"""Claude, by its Messages API: a prompt goes out, text and citations stream in.
 
 Request and events: platform.claude.com, "Messages", "Search results", "Citations", "Streaming messages".
 """
@@ -6,80 +6,27 @@ Request and events: platform.claude.com, "Messages", "Search results", "Citation
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 import anthropic
 import httpx2
 import orjson
 from anthropic.types import RawMessageStreamEvent, SearchResultBlockParam, TextBlockParam, ThinkingConfigParam
+from anthropic.types.message_create_params import MessageCreateParamsNonStreaming, MessageCreateParamsStreaming
 
 from services.calls import Call
+from services.heard import Cited, Ended, Heard, Said
+from services.ledger import Feature
 from services.models import Prices, Tokens
+from services.patience import FOR_ANSWERS, FOR_VARIANTS, Patience
+from services.prompt import Prompt, Source
 
-MAX_TOKENS = 1500  # five times the 250 that an answer takes: an answer cut at this limit counts as interrupted
 REWORD_TOKENS = 300
 OVERHEAD_TOKENS = 2000  # what the provider adds to a request: how to cite, and marks between blocks
 CLOSING_SECONDS = 0.5  # for the end of the connection after message_stop: one that is read to its end is used again
 # The last three are frames that are no JSON, or JSON that lacks what belongs in it.
 BROKEN = (TimeoutError, anthropic.AnthropicError, httpx2.HTTPError, ValueError, TypeError, AttributeError)
 UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError, httpx2.UnsupportedProtocol)
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How many seconds are waited for what. Three tries to connect fit into the time for the first token."""
-
-    connection: float = 1.0
-    first_token: float = 4.0
-    next_token: float = 15.0
-    answer: float = 120.0
-    reword: float = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A passage as it is sent: each unit becomes one text block, the smallest thing Claude can cite."""
-
-    title: str
-    url: str
-    units: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What one call says."""
-
-    system: str
-    question: str
-    sources: tuple[Source, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """Some text of the answer."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cited:
-    """A claim of the model that the text before it rests on units `start` to `end` of a source. Not yet proven."""
-
-    source: int
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """The message is over, and why."""
-
-    reason: str | None
-
-
-Heard = Said | Cited | Ended
 
 
 class Fault(StrEnum):
@@ -104,24 +51,31 @@ class ClaudeFailed(Exception):
 class Claude:
     """One provider of Claude. One instance serves the whole process."""
 
-    def __init__(self, client: anthropic.AsyncAnthropic, name: str, prices: Prices, patience: Patience) -> None:
+    def __init__(
+        self, client: anthropic.AsyncAnthropic, name: str, prices: Prices, patience: Patience, for_variants: Patience
+    ) -> None:
         self._client = client
         self._prices = prices
+        self._patience = patience
+        self._for_variants = for_variants
         self.name = name
-        self.patience = patience
 
-    def call(self, model: str) -> Call:
-        """A fresh account of a call about to be made by this model."""
-        return Call(model, MAX_TOKENS, thinks=not self._prices.model(model).thinking_can_be_off)
+    def patience(self, feature: Feature) -> Patience:
+        """How long is waited for what is asked for this."""
+        return self._for_variants if feature == Feature.VARIANTS else self._patience
+
+    def call(self, model: str, most: int) -> Call:
+        """A fresh account of a call about to be made by this model, which may say so many tokens."""
+        return Call(model, most, thinks=not self._prices.model(model).thinking_can_be_off)
 
     async def write(self, prompt: Prompt, call: Call, deadline: float) -> AsyncGenerator[Heard, None]:
-        """Stream an answer, keeping count in `call`. Closing the iterator closes the connection at once.
+        """Stream a reply, keeping count in `call`. Closing the iterator closes the connection at once.
 
         `deadline` of the first text is by the loop's clock. A block's citations follow its text, whichever order Claude
         sends them in. Raises ClaudeFailed, also where the stream ends without `message_stop`.
         """
-        now = asyncio.get_running_loop().time
-        last = now() + self.patience.answer
+        now, patience = asyncio.get_running_loop().time, self.patience(prompt.feature)
+        last = now() + patience.whole
         cited: list[Cited] = []
         try:
             async with asyncio.timeout_at(deadline):
@@ -135,11 +89,12 @@ class Claude:
                         break
                     for heard in hear(event, call, cited):
                         yield heard
-                        deadline = now() + self.patience.next_token
+                        deadline = now() + patience.next_token
                     deadline = now() + CLOSING_SECONDS if call.stopped else deadline
         except BROKEN as error:
             if not call.stopped:
-                raise failure(error, call) from error
+                call.unbilled = not call.tokens and unmade(error)
+                raise failure(error) from error
         if not call.stopped:
             raise ClaudeFailed("The stream ended without message_stop.", Fault.PASSING)
         yield Ended(call.reason)
@@ -150,7 +105,7 @@ class Claude:
             async with asyncio.timeout_at(deadline):
                 message = await self._client.messages.create(
                     model=call.model,
-                    max_tokens=REWORD_TOKENS,
+                    max_tokens=call.most,
                     system=rules,
                     messages=[{"role": "user", "content": material}],
                     thinking=thinking(call),
@@ -159,22 +114,34 @@ class Claude:
             call.count(message.usage, final=True)
             said = "".join(block.text for block in message.content if block.type == "text")
         except BROKEN as error:
-            raise failure(error, call) from error
+            call.unbilled = not call.tokens and unmade(error)
+            raise failure(error) from error
         if message.stop_reason in ("end_turn", "stop_sequence"):
             return storable(said)
         raise ClaudeFailed(f"Rewording ended with {message.stop_reason}.", Fault.OURS)
 
     async def _open(self, prompt: Prompt, call: Call) -> anthropic.AsyncStream[RawMessageStreamEvent]:
-        """Start a call. No sampling parameters and no prefill: the 5.x models refuse them."""
-        return await self._client.messages.create(
-            model=call.model,
-            max_tokens=MAX_TOKENS,
-            system=prompt.system,
-            messages=[{"role": "user", "content": content(prompt)}],
-            thinking=thinking(call),
-            output_config={"effort": "low"},
-            stream=True,
-        )
+        streamed: MessageCreateParamsStreaming = {**params(prompt, call), "stream": True}
+        return await self._client.messages.create(**streamed)
+
+
+def params(prompt: Prompt, call: Call) -> MessageCreateParamsNonStreaming:
+    """A prompt as it is sent. No sampling parameters and no prefill: the 5.x models refuse them."""
+    return {
+        "model": call.model,
+        "max_tokens": call.most,
+        "system": system(prompt),
+        "messages": [{"role": "user", "content": content(prompt)}],
+        "thinking": thinking(call),
+        "output_config": {"effort": "low"},
+    }
+
+
+def system(prompt: Prompt) -> str | list[TextBlockParam]:
+    """The rules. The mark tells that the provider may keep all up to it for five minutes."""
+    if not prompt.cached:
+        return prompt.system
+    return [{"type": "text", "text": prompt.system, "cache_control": {"type": "ephemeral"}}]
 
 
 def content(prompt: Prompt) -> list[SearchResultBlockParam | TextBlockParam]:
@@ -199,8 +166,14 @@ def thinking(call: Call) -> ThinkingConfigParam:
 
 
 def worst_case(prompt: Prompt) -> Tokens:
-    """What an answer may take at most: byte-level tokenizers make no more tokens than there are bytes."""
-    return Tokens(len(orjson.dumps([prompt.system, content(prompt)])) + OVERHEAD_TOKENS, MAX_TOKENS)
+    """What a call may take at most: byte-level tokenizers make no more tokens than there are bytes.
+
+    What the provider may keep counts as written to its cache, which costs most; what it adds may be on either side.
+    """
+    rules, rest = len(orjson.dumps(system(prompt))) + OVERHEAD_TOKENS, len(orjson.dumps(content(prompt)))
+    if prompt.cached:
+        return Tokens(rest, prompt.most, cache_write=rules)
+    return Tokens(rules + rest, prompt.most)
 
 
 def worst_case_of_rewording(rules: str, material: str) -> Tokens:
@@ -209,7 +182,7 @@ def worst_case_of_rewording(rules: str, material: str) -> Tokens:
 
 
 def hear(event: RawMessageStreamEvent, call: Call, cited: list[Cited]) -> Sequence[Said | Cited]:
-    """What one event of the stream adds to the answer; counts and the stop reason go into the call, and citations wait
+    """What one event of the stream adds to the reply; counts and the stop reason go into the call, and citations wait
     in `cited` until their block ends."""
     match event.type:
         case "message_start":
@@ -244,16 +217,19 @@ def storable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "ignore").decode()
 
 
-def failure(error: Exception, call: Call) -> ClaudeFailed:
-    """What broke a call, and what that says of the provider. Whether it can have been billed goes into the call."""
+def failure(error: Exception) -> ClaudeFailed:
+    """What broke a call, and what that says of the provider."""
     if isinstance(error, TimeoutError):
         return ClaudeFailed("Claude took too long.", Fault.SLOW)
     message = f"{type(error).__name__}: {error}"
     if isinstance(error, anthropic.APIStatusError):
-        call.unbilled = not call.tokens  # refused, or overloaded, before it was begun
         return ClaudeFailed(message, fault(error), retry_after(error))
-    call.unbilled = not call.tokens and isinstance(error.__cause__, UNSENT)
     return ClaudeFailed(message, Fault.PASSING)
+
+
+def unmade(error: Exception) -> bool:
+    """True for a call that was refused, or overloaded before it was begun, or never sent: nobody bills it."""
+    return isinstance(error, anthropic.APIStatusError) or isinstance(error.__cause__, UNSENT)
 
 
 def fault(error: anthropic.APIStatusError) -> Fault:
@@ -284,15 +260,15 @@ async def open_claude(
     prices: Prices,
     api_key: str | None = None,
     auth_token: str | None = None,
-    patience: Patience | None = None,
+    patience: Patience = FOR_ANSWERS,
+    for_variants: Patience = FOR_VARIANTS,
 ) -> AsyncIterator[Claude]:
     """Claude behind a connection pool: with an `api_key` Anthropic's own, with an `auth_token` OpenRouter's.
 
     Retries and deadlines are ours, not the SDK's: it would wait up to 600 s.
     """
-    patience = patience or Patience()
-    timeout = httpx2.Timeout(patience.answer, connect=patience.connection)
+    timeout = httpx2.Timeout(max(patience.whole, for_variants.whole), connect=patience.connection)
     async with anthropic.AsyncAnthropic(
         api_key=api_key, auth_token=auth_token, base_url=base_url, max_retries=0, timeout=timeout
     ) as client:
-        yield Claude(client, name, prices, patience)
+        yield Claude(client, name, prices, patience, for_variants)

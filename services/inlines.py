@@ -70,6 +70,7 @@ def _directive(state: StateInline, silent: bool) -> bool:
         token = state.push("directive", "", 0)
         token.content = "" if label or attributes else found[0]
         token.children = []
+        token.markup = state.src[state.pos : attributes.end() if attributes else end]
         if label:
             state.md.inline.parse(label[1], state.md, state.env, token.children)
     state.pos = attributes.end() if attributes else end

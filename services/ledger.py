@@ -51,11 +51,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A reserved call: what it may come to at most, by which model."""
+    """A reserved call: what it may come to at most, by which model. In a `batch` it costs half."""
 
     id: str
     model: str
     most: Tokens
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Ledger:
         self._late: list[Settlement] = []
         self.prices = prices
 
-    def wanted(self, account: Account, models: Sequence[str], most: Tokens) -> list[Wanted]:
+    def wanted(self, account: Account, models: Sequence[str], most: Tokens, *, batch: bool = False) -> list[Wanted]:
         """One call in its forms, all of one new id: by the first of the models while the budget is not used up to
         `cheaper_at`, by the last as long as there is any for this."""
         id = str(uuid.uuid4())
@@ -90,33 +91,35 @@ class Ledger:
                 model=model,
                 asker=account.asker,
                 answer=account.answer,
-                most=self.prices.cost(model, most),
+                most=self.prices.most(model, most, batch=batch),
                 budget=self._budget.day * step,
                 share=self._budget.day * self._budget.share,
             )
             for model, step in zip(models, steps, strict=True)
         ]
 
-    async def reserve(self, account: Account, models: Sequence[str], most: Tokens) -> Held | None:
+    async def reserve(
+        self, account: Account, models: Sequence[str], most: Tokens, *, batch: bool = False
+    ) -> Held | None:
         """Reserve a call. None where the budget, or the asker's share of it, has no room."""
-        wanted = self.wanted(account, models, most)
+        wanted = self.wanted(account, models, most, batch=batch)
         try:
             model = await db.ledger.reserve(self._database, wanted=wanted)
         except BaseException:  # cancelled ones too may have been stored, and nobody else knows their id
             self.forget(wanted)
             raise
-        return self.hold(wanted, model, most)
+        return self.hold(wanted, model, most, batch=batch)
 
     def forget(self, wanted: Sequence[Wanted]) -> None:
         """Give back what may have been reserved, once that is known: nobody will use it."""
         self._late += [Settlement(one.id, Decimal(0), Settled.UNUSED) for one in wanted[:1]]
 
-    def hold(self, wanted: Sequence[Wanted], model: str | None, most: Tokens) -> Held | None:
+    def hold(self, wanted: Sequence[Wanted], model: str | None, most: Tokens, *, batch: bool = False) -> Held | None:
         """Take over what was reserved, by which model."""
         if model is None:
             return None
         self._held.add(wanted[0].id)
-        return Held(wanted[0].id, model, most)
+        return Held(wanted[0].id, model, most, batch)
 
     async def settle(self, held: Held, settled: Settled, tokens: Tokens | None = None) -> None:
         """Charge a call for its tokens; without them it is charged as it was reserved, or nothing if it is unused.
@@ -126,7 +129,7 @@ class Ledger:
         """
         nothing = Tokens()
         counted = nothing if settled == Settled.UNUSED else tokens
-        cost = None if counted is None else self.prices.cost(held.model, counted)
+        cost = None if counted is None else self.prices.cost(held.model, counted, batch=held.batch)
         used = counted or nothing
         settlement = Settlement(held.id, cost, settled, used.input, used.output, used.cache_write, used.cache_read)
         try:

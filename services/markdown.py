@@ -5,16 +5,15 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
 from urllib.parse import unquote
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from markdown_it.utils import EnvType
 
 from services import mdx, sentences
-from services.anchors import Slugger, explicit_id
-from services.blocks import use_mdx_blocks
-from services.inlines import plain_text, slug_and_id, use_mdx_inlines
+from services.anchors import Slugger
+from services.inlines import plain_text
+from services.parser import parser, read_heading
 from services.source import Source
 
 
@@ -94,15 +93,7 @@ def parse(content: str, partials: Sequence[tuple[int, int]] = ()) -> Outline:
 
 def plain(source: str) -> str:
     """Some Markdown prose as plain text, without its markers."""
-    return plain_text(_parser().parseInline(source)[0].children or [])
-
-
-@cache
-def _parser() -> MarkdownIt:
-    md = MarkdownIt("commonmark", {"maxNesting": 60}).enable("table")
-    use_mdx_blocks(md)
-    use_mdx_inlines(md)
-    return md
+    return plain_text(parser().parseInline(source)[0].children or [])
 
 
 @dataclass(slots=True)
@@ -122,7 +113,7 @@ class _Reader:
         self._source = source
         self._scopes = sorted([(0, len(source.content) + 1), *partials], key=lambda scope: scope[1] - scope[0])
         self._sluggers = [Slugger() for _ in self._scopes]
-        self._env: dict[str, object] = {}  # the definitions of links and footnotes
+        self._env: EnvType = {}  # the definitions of links and footnotes
         self._footnotes: set[int] = set()
         self._headings: list[Heading] = []
         self._blocks: list[Block] = []
@@ -135,7 +126,7 @@ class _Reader:
 
     def outline(self) -> Outline:
         """Read all tokens, then number the blocks by the heading above them."""
-        tokens = _parser().parse(self._source.text, self._env)
+        tokens = parser().parse(self._source.text, self._env)
         position = 0
         while position < len(tokens):
             position = self._read(tokens, position)
@@ -176,11 +167,8 @@ class _Reader:
         start, end = self._range(opening)
         scope = self._scope(start)
         self._find_footnotes(inline, scope)
-        source, anchor = explicit_id(inline.content)
-        children = _parser().parseInline(source, self._env)[0].children or [] if anchor else inline.children or []
-        if not anchor:
-            slug, anchor = slug_and_id(children)
-            anchor = anchor or self._sluggers[scope].slug(slug) or None
+        children, id, slug = read_heading(inline, self._env)
+        anchor = id or self._sluggers[scope].slug(slug) or None
         level = int(opening.tag[1])
         text = plain_text(children)
         heading = Heading(text, level, None if level == 1 else anchor, start, end)

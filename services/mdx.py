@@ -167,7 +167,7 @@ def _tag_end(source: str, position: int, limit: int) -> int | None:
 def without_outer_tags(source: str) -> tuple[int, int]:
     """The range of a paragraph inside the tags, expressions and comments that surround all of it."""
     pieces = pieces_in(_VERBATIM.sub(lambda found: "x" * len(found[0]), source))
-    partners = _partners(pieces)
+    partners = partners_of(pieces)
     start, end = 0, len(source)
     first, last = 0, len(pieces) - 1
     while first <= last and not source[start : pieces[first].start].strip() and partners[first] in (None, last):
@@ -182,7 +182,7 @@ def without_outer_tags(source: str) -> tuple[int, int]:
     return start, end
 
 
-def _partners(pieces: list[Piece]) -> list[int | None]:
+def partners_of(pieces: list[Piece]) -> list[int | None]:
     """For each piece the index of the tag that closes or opens it, if it has one here."""
     partners: list[int | None] = [None] * len(pieces)
     waiting: list[int] = []

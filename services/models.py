@@ -1,7 +1,7 @@
 """What is known of each language model: its price, and how it is told to be quick."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_UP, Decimal
 
 THOUSANDTH = Decimal("0.001")
@@ -10,13 +10,14 @@ THOUSANDTH = Decimal("0.001")
 @dataclass(frozen=True, slots=True)
 class Model:
     """US dollars per million tokens, which is micro-dollars per token; what is written to the provider's cache or read
-    from it costs so many times the input. And whether thinking can be switched off."""
+    from it costs so many times the input. Whether thinking can be switched off; how much of it all a batch costs."""
 
     input_price: Decimal
     output_price: Decimal
     cache_write: Decimal = Decimal("1.25")
     cache_read: Decimal = Decimal("0.1")
     thinking_can_be_off: bool = True
+    batch: Decimal = Decimal("0.5")
 
 
 # platform.claude.com, "Models overview" and "Pricing", read 2026-11-20. Haiku's are those of prompts up to 100,000
@@ -66,17 +67,27 @@ class Prices:
         """What is known of a model, with or without its vendor's prefix."""
         return self._models.get(short(name), UNKNOWN)
 
-    def cost(self, name: str, tokens: Tokens) -> Decimal:
+    def cost(self, name: str, tokens: Tokens, *, batch: bool = False) -> Decimal:
         """In micro-dollars, rounded up to a thousandth."""
-        model = self.model(name)
-        read_in = tokens.input + tokens.cache_write * model.cache_write + tokens.cache_read * model.cache_read
-        exact = read_in * model.input_price + tokens.output * model.output_price
-        return exact.quantize(THOUSANDTH, ROUND_UP)
+        return cost(self.model(name), tokens, batch=batch)
 
-    def usage(self, name: str, tokens: Tokens) -> Usage:
+    def most(self, name: str, tokens: Tokens, *, batch: bool = False) -> Decimal:
+        """What so many tokens may cost: those to be written to the cache may be counted as plain input as well, where
+        they are too few for it, and an operator's price may make that the dearer."""
+        model = self.model(name)
+        return cost(replace(model, cache_write=max(model.cache_write, Decimal(1))), tokens, batch=batch)
+
+    def usage(self, name: str, tokens: Tokens, *, batch: bool = False) -> Usage:
         """The tokens with their price, as readers see it."""
-        cost = float(self.cost(name, tokens)) / 1_000_000
+        cost = float(self.cost(name, tokens, batch=batch)) / 1_000_000
         return Usage(tokens.input + tokens.cache_write + tokens.cache_read, tokens.output, cost)
+
+
+def cost(model: Model, tokens: Tokens, *, batch: bool) -> Decimal:
+    """In micro-dollars, rounded up to a thousandth."""
+    read_in = tokens.input + tokens.cache_write * model.cache_write + tokens.cache_read * model.cache_read
+    exact = read_in * model.input_price + tokens.output * model.output_price
+    return (exact * model.batch if batch else exact).quantize(THOUSANDTH, ROUND_UP)
 
 
 def short(name: str) -> str:

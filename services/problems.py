@@ -1,7 +1,9 @@
 """Expected outcomes that are not success and that more than one service has."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+
+SOON = timedelta(seconds=5)  # when most of what is under way is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Busy:
 
     message: str
     retry_at: datetime
+
+
+def busy(message: str) -> Busy:
+    """The refusal of what may work in a moment."""
+    return Busy(f"{message} Try again in a few seconds.", datetime.now(UTC) + SOON)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,11 @@ import structlog
 from db.postgres import DatabaseUnavailable
 from services.breaker import Breaker
 from services.calls import Call
-from services.claude import Claude, ClaudeFailed, Fault, Heard, Prompt, worst_case, worst_case_of_rewording
+from services.claude import Claude, ClaudeFailed, Fault, worst_case, worst_case_of_rewording
+from services.heard import Ended, Heard, Said
 from services.ledger import Feature, Settled
 from services.models import Tokens
+from services.prompt import Prompt
 from services.purse import Purse
 
 PAUSES = (0.2, 0.6)  # seconds between tries, at most: each is cut by up to a half, so that not all come back at once
@@ -32,7 +34,7 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An answer begins: by which model, by another `fallback` provider than the first, by a `cheaper` model of it."""
+    """A reply begins: by which model, by another `fallback` provider than the first, by a `cheaper` model of it."""
 
     model: str
     fallback: bool
@@ -41,11 +43,20 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """An answer whose first word is there."""
+    """A reply whose first word is there."""
 
     model: str
     first: Heard
     rest: AsyncGenerator[Heard, None]
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A whole reply, why it ended, and the model that gave it."""
+
+    text: str
+    reason: str | None
+    model: str
 
 
 class BudgetSpent(Exception):
@@ -66,7 +77,7 @@ class Providers:
         return next(asked, self._providers[0]).models
 
     async def write(self, prompt: Prompt, purse: Purse) -> AsyncGenerator[Began | Heard, None]:
-        """Stream an answer, begun within `Patience.first_token` of each provider. Closing it closes the connection.
+        """Stream a reply, begun within `Patience.first_token` of each provider. Closing it closes the connection.
 
         Raises ClaudeFailed, before Began if none began, and BudgetSpent, always before it.
         """
@@ -82,6 +93,21 @@ class Providers:
                     yield item
         finally:
             await purse.close()  # what the last try held, if that was not billed
+
+    async def compose(self, prompt: Prompt, purse: Purse) -> Composed:
+        """A reply, whole, which may be cut off: see its reason. Raises ClaudeFailed, also in its middle, and
+        BudgetSpent."""
+        text, reason, model = "", None, ""
+        async with aclosing(self.write(prompt, purse)) as told:
+            async for item in told:
+                match item:
+                    case Began():
+                        model = item.model
+                    case Said():
+                        text += item.text
+                    case Ended():
+                        reason = item.reason
+        return Composed(text, reason, model)
 
     async def _begin(self, prompt: Prompt, purse: Purse, opened: AsyncExitStack) -> tuple[Provider, Answering]:
         failed = left_alone()
@@ -112,7 +138,7 @@ def left_alone() -> ClaudeFailed:
 
 @asynccontextmanager
 async def answered(provider: Provider, prompt: Prompt, purse: Purse) -> AsyncIterator[Answering]:
-    """An answer by this provider, begun; its breaker is told how that goes on. Raises ClaudeFailed and BudgetSpent."""
+    """A reply by this provider, begun; its breaker is told how that goes on. Raises ClaudeFailed and BudgetSpent."""
     breaker = provider.breaker
     with breaker.asked() as may:
         if not may:
@@ -130,8 +156,8 @@ async def answered(provider: Provider, prompt: Prompt, purse: Purse) -> AsyncIte
 
 
 async def begun(provider: Provider, prompt: Prompt, purse: Purse, opened: AsyncExitStack) -> Answering:
-    """The first of three tries that begins an answer, all before one deadline. Raises ClaudeFailed and BudgetSpent."""
-    now, patience = asyncio.get_running_loop().time, provider.claude.patience.first_token
+    """The first of three tries that begins a reply, all before one deadline. Raises ClaudeFailed and BudgetSpent."""
+    now, patience = asyncio.get_running_loop().time, provider.claude.patience(prompt.feature).first_token
     deadline = now() + patience
     for longest in PAUSES:
         try:
@@ -150,7 +176,7 @@ async def begun(provider: Provider, prompt: Prompt, purse: Purse, opened: AsyncE
 async def tried(provider: Provider, prompt: Prompt, purse: Purse, deadline: float) -> AsyncIterator[Answering]:
     """One try, up to its first word. Raises ClaudeFailed and BudgetSpent."""
     async with (
-        paid(provider, purse, worst_case(prompt), deadline) as call,
+        paid(provider, purse, worst_case(prompt), deadline, prompt.feature) as call,
         aclosing(provider.claude.write(prompt, call, deadline)) as heard,
     ):
         yield Answering(call.model, await anext(heard), heard)
@@ -158,7 +184,7 @@ async def tried(provider: Provider, prompt: Prompt, purse: Purse, deadline: floa
 
 async def reworded(provider: Provider, rules: str, material: str, purse: Purse) -> str:
     """What this provider says to the task. Raises ClaudeFailed and BudgetSpent."""
-    deadline = asyncio.get_running_loop().time() + provider.claude.patience.reword
+    deadline = asyncio.get_running_loop().time() + provider.claude.patience(Feature.REWORDING).reword
     most = worst_case_of_rewording(rules, material)
     try:
         async with paid(provider, purse, most, deadline, Feature.REWORDING) as call:
@@ -173,7 +199,7 @@ async def reworded(provider: Provider, rules: str, material: str, purse: Purse) 
 
 @asynccontextmanager
 async def paid(
-    provider: Provider, purse: Purse, most: Tokens, deadline: float, feature: Feature = Feature.QUESTIONS
+    provider: Provider, purse: Purse, most: Tokens, deadline: float, feature: Feature
 ) -> AsyncIterator[Call]:
     """A call that is held before it is made, and settled whatever becomes of it. Raises BudgetSpent, and ClaudeFailed
     where nobody can say whether there is room.
@@ -187,7 +213,7 @@ async def paid(
         raise ClaudeFailed(f"A call could not be reserved: {error}", Fault.OURS) from error
     if not held:
         raise BudgetSpent
-    call = provider.claude.call(held.model)
+    call = provider.claude.call(held.model, most.output)
     try:
         yield call
     finally:

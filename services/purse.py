@@ -1,4 +1,4 @@
-"""What one question may spend, call by call."""
+"""What one question, or one variant of a chapter, may spend, one call after the other."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,7 +8,7 @@ from services.models import Tokens, Usage
 
 
 class Purse:
-    """Holds what was reserved with the question's admission, and reserves more where that does not do."""
+    """Holds what was reserved with a question's admission, and reserves more where that does not do."""
 
     def __init__(self, ledger: Ledger, account: Account, held: Held | None = None) -> None:
         self._ledger = ledger
@@ -52,4 +52,4 @@ class Purse:
 
 def covers(held: Tokens, most: Tokens) -> bool:
     """True where a call of `most` fits into what is held."""
-    return held.input >= most.input and held.output >= most.output
+    return held.input >= most.input and held.output >= most.output and held.cache_write >= most.cache_write

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from services.book import Span
 from services.citations import runs, sent_units
-from services.claude import Cited
+from services.heard import Cited
 from services.retrieval import Retrieved
 from services.words import words
 

@@ -9,6 +9,7 @@ from services.quotas import Quotas
 from services.reading import Reading
 from services.session_watch import SessionWatch
 from services.sessions import Sessions
+from services.variants import Variants
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Services:
 
     reading: Reading
     answers: Answers
+    variants: Variants
     quotas: Quotas
     accounts: Accounts
     sessions: Sessions

@@ -13,8 +13,10 @@ import structlog
 from services.answer import DECLINE, Answer, AnswerSource, AnswerStatus, DeclineReason, Degradation
 from services.answer_cache import Kept
 from services.citations import prove, sent_units
-from services.claude import Cited, ClaudeFailed, Ended, Prompt, Said, Source
+from services.claude import ClaudeFailed
 from services.draft import Draft
+from services.heard import Cited, Ended, Said
+from services.prompt import Prompt, Source
 from services.providers import Began, BudgetSpent, Providers
 from services.purse import Purse
 from services.quoting import quotations

@@ -11,7 +11,7 @@ import pytest
 
 from services.book import Chapter, Edition, Passage, Span
 from services.citations import prove
-from services.claude import Cited
+from services.heard import Cited
 from services.manuscript import book
 from services.passages import cut
 from services.retrieval import Found

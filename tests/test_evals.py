@@ -18,8 +18,8 @@ from evals.evaluation import Evaluation, evaluate_book, fitting
 from evals.labels import Labels, NoLabels, Question, read_labels
 from evals.retrieval import Desk, open_desk
 from services.citations import prove
-from services.claude import Cited
 from services.embedding import Embedder
+from services.heard import Cited
 from services.model_export import prepared_model
 from services.retrieval import Found, Weights
 from tests.conftest import LIGHTHOUSE

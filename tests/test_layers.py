@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "cli": {"cli", "settings", "bootstrap", "app", "schema", "evals", "services", "db"},
 }
 FENCED = {
-    "anthropic": ["services/claude.py"],
+    "anthropic": ["services/claude.py", "services/claude_batches.py"],
     "argon2": ["services/hashing.py"],
     "asyncpg": ["db/"],
     "cohere": ["services/cohere_api.py"],

@@ -11,6 +11,7 @@ from graphql import GraphQLObjectType
 
 import schema
 from tests.claude import ScriptedClaude
+from tests.claude.translating import translating
 from tests.client import Data, event_stream, events, post
 from tests.conftest import MakeSettings
 from tests.readers import LOG_IN, PASSWORD, SIGN_UP, Account, new_email, sign_up
@@ -34,11 +35,14 @@ class Row:
 
 ASKING = f'(input: {{question: "{WICK}"}}) {{ __typename }}'
 ALL = ("yes", "yes", "yes", "yes")
+NONE_YET = ("none", "none", "none", "none")
 SIGNED_IN = ("UNAUTHENTICATED", "yes", "yes", "yes")
 # `$answer` is an answer of the reader's; `$email` is new; `$reader_email` the reader's.
 TABLE = {
     "Query.book": Row("{ book { title } }", *ALL),
     "Query.chapter": Row('{ chapter(id: "lamp") { title content } }', *ALL),
+    "Query.chapterVariant": Row('{ chapterVariant(chapterId: "fog", language: "ur") { id } }', *NONE_YET),
+    "Query.chapterVariants": Row('{ chapterVariants(chapterId: "fog") { id } }', *ALL),
     "Query.search": Row('{ search(query: "wick") { text } }', *ALL),
     "Query.answer": Row('{ answer(id: "$answer") { text } }', "none", "yes", "none", "none"),
     "Query.me": Row("{ me { id } }", "none", "yes", "yes", "yes"),
@@ -65,7 +69,13 @@ TABLE = {
         *SIGNED_IN,
     ),
     "Mutation.deleteAccount": Row(f'mutation {{ deleteAccount(password: "{PASSWORD}") {{ __typename }} }}', *SIGNED_IN),
+    "Mutation.makeChapterVariant": Row(
+        'mutation { makeChapterVariant(chapterId: "lamp", language: "ur") { __typename } }', *SIGNED_IN
+    ),
     "Subscription.ask": Row(f"subscription {{ ask{ASKING} }}", *ALL),
+    "Subscription.chapterVariant": Row(
+        'subscription { chapterVariant(chapterId: "intro", language: "ur") { __typename } }', *SIGNED_IN
+    ),
     "Subscription.answer": Row(
         'subscription { answer(id: "$answer") { __typename } }',
         "AnswerNotFound",
@@ -115,6 +125,8 @@ async def test_each_caller_may_do_what_the_table_says_and_no_more(
 ) -> None:
     reader = await sign_up(library.url)
     id = (await events(library.url, WICK, reader.token))[0]["answerId"]
+    if operation.endswith("hapterVariant"):
+        claude.always(translating())
     document = TABLE[operation].document.replace("$answer", id).replace("$email", new_email())
     document = document.replace("$reader_email", reader.email)
     response = await call(library.url, document, await token_of(caller, library, reader))

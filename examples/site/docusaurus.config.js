@@ -21,7 +21,7 @@ export default {
           rehypePlugins: [rehypeKatex],
         },
         blog: false,
-        theme: { customCss: require.resolve('katex/dist/katex.min.css') },
+        theme: { customCss: [require.resolve('katex/dist/katex.min.css'), './src/css/directions.css'] },
       },
     ],
   ],

@@ -1,4 +1,4 @@
-"""A scripted Claude over real HTTP: it speaks the Messages API from small steps and checks what it receives."""
+"""A scripted Claude over real HTTP: it speaks the Messages API, single and in batches, and checks what it receives."""
 
 from tests.claude.playing import Call
 from tests.claude.script import (
@@ -24,6 +24,7 @@ from tests.claude.script import (
     search_results,
 )
 from tests.claude.server import ScriptedClaude
+from tests.claude.translating import Habits, translating
 
 __all__ = [
     "Call",
@@ -31,6 +32,7 @@ __all__ = [
     "Cut",
     "Drop",
     "End",
+    "Habits",
     "Malformed",
     "More",
     "Overload",
@@ -48,4 +50,5 @@ __all__ = [
     "Tokens",
     "answering",
     "search_results",
+    "translating",
 ]

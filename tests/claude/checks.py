@@ -1,5 +1,7 @@
 """What the real API would refuse in a request: found by the SDK's own types, then by the rules they cannot say."""
 
+import re
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping, ValuesView
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -11,8 +13,24 @@ from typing_extensions import TypedDict
 
 from tests.claude.script import Body, search_results
 
+CUSTOM_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+MOST_REQUESTS = 100_000
+MOST_TOKENS = 128_000
 REMOVED = ("temperature", "top_p", "top_k", "tools", "tool_choice")
 BREAKPOINTS = 4
+
+
+class Batched(TypedDict):
+    """A request of a batch before its params are looked at: the real API does that later, one by one."""
+
+    custom_id: str
+    params: Body
+
+
+class Creation(TypedDict):
+    """The body that makes a batch."""
+
+    requests: list[Batched]
 
 
 class Turn(TypedDict):
@@ -30,17 +48,41 @@ def violations(headers: Mapping[str, str], body: object, *, counting: bool = Fal
     if not isinstance(body, dict):
         return [*header_violations(headers), "body: should be an object"]
     # The rules read the body without asking for types, so they wait until its shape is known to be right.
-    return [*header_violations(headers), *(shape_violations(body, counting) or rule_violations(body, counting))]
+    return [*header_violations(headers), *message_violations(body, counting=counting)]
+
+
+def message_violations(body: Body, *, counting: bool = False) -> list[str]:
+    """Every reason to refuse what is asked for, alone or in a batch."""
+    return shape_violations(body, counting) or rule_violations(body, counting)
+
+
+def batch_violations(headers: Mapping[str, str], body: object) -> list[str]:
+    """Every reason to refuse to make a batch; what is wrong with one request is the result of that request."""
+    if not isinstance(body, dict):
+        return [*header_violations(headers), "body: should be an object"]
+    found = [*header_violations(headers), *mismatches(Creation, body, "body")]
+    return found or list(id_violations([request["custom_id"] for request in body["requests"]]))
+
+
+def id_violations(ids: list[str]) -> Iterator[str]:
+    if not 1 <= len(ids) <= MOST_REQUESTS:
+        yield f"requests: should be 1 to {MOST_REQUESTS}, found {len(ids)}"
+    yield from (f"custom_id: {id!r} does not match {CUSTOM_ID.pattern}" for id in ids if not CUSTOM_ID.fullmatch(id))
+    yield from (f"custom_id: {id!r} is not unique" for id, times in Counter(ids).items() if times > 1)
 
 
 def header_violations(headers: Mapping[str, str]) -> Iterator[str]:
+    yield from key_violations(headers)
+    if not headers.get("content-type", "").startswith("application/json"):
+        yield "content-type: should be application/json"
+
+
+def key_violations(headers: Mapping[str, str]) -> Iterator[str]:
     bearer = headers.get("authorization", "").removeprefix("Bearer ").strip()
     if not (headers.get("x-api-key") or bearer):
         yield "x-api-key or authorization: header is required"
     if not headers.get("anthropic-version"):
         yield "anthropic-version: header is required"
-    if not headers.get("content-type", "").startswith("application/json"):
-        yield "content-type: should be application/json"
 
 
 def shape_violations(body: Body, counting: bool) -> list[str]:
@@ -73,6 +115,8 @@ def size_violations(body: Body) -> Iterator[str]:
         yield "model: should not be empty"
     if body["max_tokens"] < 1:
         yield "max_tokens: should be at least 1"
+    if body["max_tokens"] > MOST_TOKENS:
+        yield f"max_tokens: {body['max_tokens']} > {MOST_TOKENS}, the most that this model says"
     thinking = body.get("thinking", {})
     if thinking.get("type") == "enabled" and not 1024 <= thinking["budget_tokens"] < body["max_tokens"]:
         yield "thinking.budget_tokens: should be at least 1024 and below max_tokens"
@@ -106,6 +150,8 @@ def search_result_violations(role: str, path: str, block: Body) -> Iterator[str]
     if not block["content"]:
         yield f"{path}.content: should not be empty"
     for index, text in enumerate(block["content"]):
+        if text.get("cache_control"):
+            yield f"{path}.content.{index}.cache_control: only the search result itself may be marked"
         yield from block_violations(role, f"{path}.content.{index}", text)
 
 

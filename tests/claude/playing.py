@@ -194,6 +194,9 @@ def reply(value: BaseModel, status: int = 200, headers: dict[str, str] | None = 
 
 
 def error(status: int, message: str, retry_after: float | None = None) -> Response:
+    return reply(fault(status, message), status, {} if retry_after is None else {"retry-after": f"{retry_after:g}"})
+
+
+def fault(status: int, message: str) -> ErrorResponse:
     kind = ERRORS.get(status, "api_error")
-    body = ErrorResponse.model_validate({"type": "error", "error": {"type": kind, "message": message}})
-    return reply(body, status, {} if retry_after is None else {"retry-after": f"{retry_after:g}"})
+    return ErrorResponse.model_validate({"type": "error", "error": {"type": kind, "message": message}})

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 from uvicorn import Config, Server
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from tests.claude.batches import ScriptedBatches
+from tests.claude.caching import PromptCache, tokens
 from tests.claude.checks import violations
 from tests.claude.playing import Call, Ended, Playing, error, reply
 from tests.claude.script import Answer, Body, Pace, Step, Tokens, answering
@@ -23,7 +25,10 @@ from tests.claude.telling import Telling
 
 
 class ScriptedClaude:
-    """A Messages API at `url` that tells scripts, records `calls`, and refuses and records `violations`."""
+    """A Messages API at `url` that tells scripts, records `calls`, and refuses and records `violations`.
+
+    Its `cache` counts what it has read before; its `batches` take the same scripts.
+    """
 
     def __init__(self, pace: Pace | None = None) -> None:
         self.pace = pace or Pace()
@@ -32,9 +37,12 @@ class ScriptedClaude:
         self._queue: deque[tuple[Step | Answer, ...]] = deque()
         self._default: tuple[Step | Answer, ...] = (answering(),)
         self._arrival = asyncio.Condition()
+        self.cache = PromptCache()
+        self.batches = ScriptedBatches(self._next, self.violations)
         routes = [
             Route("/v1/messages", self._messages, methods=["POST"]),
             Route("/v1/messages/count_tokens", self._count_tokens, methods=["POST"]),
+            *self.batches.routes(),
         ]
         config = Config(
             Starlette(routes=routes), http="h11", ws="none", lifespan="off", log_config=None, access_log=False
@@ -76,6 +84,8 @@ class ScriptedClaude:
         self._queue.clear()
         self._default = (answering(),)
         self.pace = Pace()
+        self.cache.reset()
+        self.batches.reset()
 
     @property
     def open_streams(self) -> int:
@@ -83,7 +93,7 @@ class ScriptedClaude:
 
     @property
     def billed(self) -> Tokens:
-        """The provider's own usage, over all calls."""
+        """The provider's own usage, over all calls; that of batches is theirs."""
         return sum((call.tokens for call in self.calls), Tokens())
 
     async def wait_call(self, count: int = 1) -> Call:
@@ -116,14 +126,14 @@ class ScriptedClaude:
     def _next(self, body: Body) -> Telling:
         items = self._queue.popleft() if self._queue else self._default
         steps = [step for item in items for step in (item(body) if callable(item) else [item])]
-        deque(Telling(steps, body), maxlen=0)  # Rehearsed, so that mistakes come before the first byte.
-        return Telling(steps, body)
+        deque(Telling(steps, body, PromptCache()), maxlen=0)  # Rehearsed, so that mistakes come before the first byte.
+        return Telling(steps, body, self.cache)
 
     async def _count_tokens(self, request: Request) -> Response:
         body = await self._checked(request, counting=True)
         if body is None:
             return error(400, self.violations[-1])
-        return reply(MessageTokensCount(input_tokens=len(orjson.dumps(body)) // 4))
+        return reply(MessageTokensCount(input_tokens=tokens(orjson.dumps(body))))
 
     async def _checked(self, request: Request, *, counting: bool = False) -> Body | None:
         try:

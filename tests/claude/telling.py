@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import assert_never
 from uuid import uuid4
 
-import orjson
 from anthropic.types import (
     CitationsDelta,
     CitationsSearchResultLocation,
@@ -29,6 +28,7 @@ from anthropic.types import (
 from anthropic.types.raw_content_block_delta import RawContentBlockDelta
 from anthropic.types.raw_message_delta_event import Delta
 
+from tests.claude.caching import PromptCache
 from tests.claude.script import (
     LAST,
     Act,
@@ -52,11 +52,12 @@ class Telling:
     Iterating gives the SDK's events, with the acts that are no events (pauses, cuts) at their places between them.
     """
 
-    def __init__(self, steps: Sequence[Step], body: Body) -> None:
+    def __init__(self, steps: Sequence[Step], body: Body, cache: PromptCache) -> None:
         self._steps = steps if any(isinstance(step, LAST) for step in steps) else (*steps, End())
         self._results = search_results(body)
         self._given = next((step.usage for step in self._steps if isinstance(step, End) and step.usage), None)
-        self._input = self._given or Tokens(input=len(orjson.dumps(body)) // 4)
+        self._input = self._given or cache.counted(body)
+        self._body, self._cache = body, cache
         self._characters = 0
         self._open = False
         self.started = False
@@ -112,6 +113,7 @@ class Telling:
     def _start(self) -> Iterator[RawMessageStreamEvent]:
         if not self.started:
             self.started = True
+            self._cache.keep(self._body)
             yield RawMessageStartEvent(type="message_start", message=self.message)
 
     def _end(self, end: End) -> Iterator[RawMessageStreamEvent]:

@@ -3,28 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 import pytest
 
 from services.calls import Call, number
-from services.claude import (
-    Cited,
-    Claude,
-    ClaudeFailed,
-    Ended,
-    Fault,
-    Heard,
-    Patience,
-    Prompt,
-    Said,
-    Source,
-    open_claude,
-    worst_case,
-)
-from services.ledger import Settled
-from services.models import MODELS, Prices, Tokens
+from services.claude import Claude, ClaudeFailed, Fault, open_claude, worst_case
+from services.heard import Cited, Ended, Heard, Said
+from services.ledger import Feature, Settled
+from services.models import MODELS, Model, Prices, Tokens
+from services.patience import Patience
+from services.prompt import Prompt, Source
 from tests.claude import (
     Cite,
     Cut,
@@ -46,6 +36,7 @@ from tests.claude import Tokens as Billed
 
 PROMPT = Prompt("Be brief.", "How high?", (Source("Tower", "http://book/tower", ("It is 40 m high.", "It is white.")),))
 HAIKU = "claude-haiku-5-5"
+VARIANT = Prompt("Write Urdu.", "A robot.", most=3000, feature=Feature.VARIANTS, cached=True)
 IMPATIENT = Patience(first_token=0.4, next_token=0.4)
 
 
@@ -56,21 +47,21 @@ class Asking:
     client: Claude
     claude: ScriptedClaude
 
-    async def told(self, model: str = HAIKU) -> tuple[list[Heard], Call, ClaudeFailed | None]:
+    async def told(self, model: str = HAIKU, prompt: Prompt = PROMPT) -> tuple[list[Heard], Call, ClaudeFailed | None]:
         """What is heard of a call until it ends or fails."""
-        call = self.client.call(model)
+        call = self.client.call(model, prompt.most)
         heard: list[Heard] = []
         try:
-            async with aclosing(self.client.write(PROMPT, call, soon())) as items:
+            async with aclosing(self.client.write(prompt, call, soon())) as items:
                 async for item in items:
                     heard.append(item)
         except ClaudeFailed as failed:
             return heard, call, failed
         return heard, call, None
 
-    async def settlement(self, model: str = HAIKU) -> tuple[Settled, Tokens]:
+    async def settlement(self, model: str = HAIKU, prompt: Prompt = PROMPT) -> tuple[Settled, Tokens]:
         """What a call comes to."""
-        _, call, _ = await self.told(model)
+        _, call, _ = await self.told(model, prompt)
         settled, tokens = call.settlement
         return settled, tokens or Tokens()
 
@@ -182,7 +173,7 @@ async def test_openrouter_is_shown_its_key_as_bearer_and_no_other(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_API_KEY", "secret")
     async with open_claude(name="OpenRouter", auth_token="key", base_url=claude.url, prices=Prices()) as asked:
-        await anext(asked.write(PROMPT, asked.call("anthropic/claude-haiku-5.5"), soon()))
+        await anext(asked.write(PROMPT, asked.call("anthropic/claude-haiku-5.5", 9), soon()))
     headers = claude.calls[0].headers
     assert headers["authorization"] == "Bearer key"
     assert "x-api-key" not in headers
@@ -199,7 +190,7 @@ async def test_what_was_refused_before_it_began_is_not_charged(asking: Asking, f
 
 async def test_what_never_reached_anybody_is_not_charged() -> None:
     async with open_claude(name="Nobody", api_key="key", base_url="http://127.0.0.1:1", prices=Prices()) as nobody:
-        call = nobody.call(HAIKU)
+        call = nobody.call(HAIKU, PROMPT.most)
         with pytest.raises(ClaudeFailed, match="APIConnectionError"):
             await anext(nobody.write(PROMPT, call, soon()))
     assert call.settlement == (Settled.UNUSED, None)
@@ -254,10 +245,45 @@ def test_a_count_that_cannot_be_one_is_not_taken_over(counted: object, kept: int
 
 async def test_the_worst_case_is_never_less_than_what_is_sent(asking: Asking) -> None:
     long = Prompt("Be brief. " * 40, "کتنا اونچا؟ " * 50, PROMPT.sources * 20)
-    await anext(asking.client.write(long, asking.client.call(HAIKU), soon()))
+    await anext(asking.client.write(long, asking.client.call(HAIKU, long.most), soon()))
     texts = [long.system, long.question, *(unit for source in long.sources for unit in source.units)]
     assert worst_case(long).input >= sum(len(text.encode()) for text in texts) + 2000
     assert worst_case(long).output == asking.claude.calls[0].body["max_tokens"]
+
+
+async def test_rules_that_later_calls_share_are_marked_for_the_cache_and_others_are_not(asking: Asking) -> None:
+    await asking.told(prompt=VARIANT)
+    await asking.told()
+    marked, plain = (call.body["system"] for call in asking.claude.calls)
+    assert marked == [{"type": "text", "text": "Write Urdu.", "cache_control": {"type": "ephemeral"}}]
+    assert plain == "Be brief."
+
+
+async def test_a_prompt_says_how_much_its_reply_may_say(asking: Asking) -> None:
+    await asking.told(prompt=VARIANT)
+    assert asking.claude.calls[0].body["max_tokens"] == 3000
+
+
+@pytest.mark.parametrize("least", [0, 10_000])
+async def test_the_worst_case_is_never_less_than_what_a_cache_makes_of_a_call(asking: Asking, least: int) -> None:
+    asking.claude.cache.least = least  # what is too short for the cache is plain input
+    long = replace(VARIANT, system="Write Urdu. " * 200)
+    most = Prices().most(HAIKU, worst_case(long))
+    written, read = [(await asking.settlement(prompt=long))[1] for _ in range(2)]
+    assert written.cache_write == read.cache_read
+    assert bool(read.cache_read) == (least == 0)
+    assert most > max(Prices().cost(HAIKU, written), Prices().cost(HAIKU, read))
+
+
+def test_what_is_written_to_the_cache_is_reserved_at_its_price() -> None:
+    marked, plain = worst_case(VARIANT), worst_case(replace(VARIANT, cached=False))
+    assert Prices().most(HAIKU, marked) > Prices().most(HAIKU, plain)
+    assert marked.cache_write >= len(VARIANT.system) + 2000
+
+
+def test_a_cache_that_costs_nothing_does_not_make_a_reservation_cheaper_than_the_input() -> None:
+    own = Prices({HAIKU: Model(Decimal("0.1"), Decimal("0.5"), cache_write=Decimal(0))})
+    assert own.most(HAIKU, Tokens(cache_write=100)) == own.cost(HAIKU, Tokens(input=100)) == 10
 
 
 def test_an_unknown_model_is_never_free() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -165,6 +166,37 @@ async def test_a_call_that_may_cost_more_than_is_held_is_reserved_anew(database:
     purse = Purse(book, SOMEBODY, await held(book))
     assert await purse.hold([HAIKU], Tokens(input=20_000, output=2_000))
     assert await day(database) == (3_000, 0)
+
+
+async def test_what_is_held_without_a_cache_does_not_do_for_a_call_with_one(database: Database) -> None:
+    book = ledger(database)
+    purse = Purse(book, SOMEBODY, await held(book))
+    assert await purse.hold([HAIKU], Tokens(input=10, output=10, cache_write=100))
+    assert await day(database) == (18.5, 0)  # 1 + 5 + 12.5, and what was held is given back
+
+
+async def test_a_call_in_a_batch_is_reserved_and_charged_at_half_the_price(database: Database) -> None:
+    book = ledger(database, "0.0012")  # one call in a batch, and none at the full price
+    assert await book.reserve(SOMEBODY, [HAIKU], CALL) is None
+    call = await book.reserve(SOMEBODY, [HAIKU], CALL, batch=True)
+    assert call
+    assert await day(database) == (1_000, 0)
+    await book.settle(call, Settled.REPORTED, Tokens(100, 20, cache_write=40, cache_read=30))
+    assert await day(database) == (0, 12.65)
+
+
+async def test_a_call_in_a_batch_that_nobody_counted_is_charged_as_it_was_reserved(database: Database) -> None:
+    book = ledger(database)
+    call = await book.reserve(SOMEBODY, [HAIKU], CALL, batch=True)
+    assert call
+    await book.settle(call, Settled.UNKNOWN)
+    assert await day(database) == (0, 1_000)
+
+
+def test_a_batch_costs_half_of_everything_unless_the_model_says_otherwise() -> None:
+    tokens = Tokens(100, 20, cache_write=40, cache_read=30)
+    assert Prices().cost(SONNET, tokens, batch=True) * 2 == Prices().cost(SONNET, tokens)
+    assert Prices({HAIKU: replace(MODELS[HAIKU], batch=Decimal(1))}).cost(HAIKU, Tokens(100), batch=True) == 10
 
 
 def test_own_prices_come_before_the_table() -> None:

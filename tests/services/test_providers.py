@@ -11,10 +11,13 @@ import pytest
 
 from db.postgres import Database, pool
 from services.breaker import Breaker
-from services.claude import Claude, ClaudeFailed, Ended, Heard, Patience, Prompt, Said, Source, open_claude
+from services.claude import Claude, ClaudeFailed, open_claude
+from services.heard import Ended, Heard, Said
 from services.ledger import Account, Budget, Feature, Ledger, Settled, open_ledger
 from services.models import Prices, Tokens
-from services.providers import Began, BudgetSpent, Provider, Providers
+from services.patience import Patience
+from services.prompt import Prompt, Source
+from services.providers import Began, BudgetSpent, Composed, Provider, Providers
 from services.purse import Purse
 from tests.claude import (
     Cut,
@@ -36,12 +39,14 @@ from tests.claude import (
 from tests.claude import Tokens as Billed
 
 PROMPT = Prompt("Be brief.", "How high?", (Source("Tower", "http://book/tower", ("It is 40 m high.", "It is white.")),))
+VARIANT = Prompt("Write Urdu. " * 20, "A robot.", most=3000, feature=Feature.VARIANTS, cached=True)
 HAIKU, OTHER, SONNET = "claude-haiku-5-5", "anthropic/claude-haiku-5.5", "claude-sonnet-5-5"
 NOBODY = "http://127.0.0.1:1"
 DAY = Decimal(1_000_000)
 # Three tries with their pauses fit into the one, and waiting for nothing does not take long with the other.
 PATIENT = Patience(first_token=2, next_token=0.3, reword=0.3)
 HASTY = Patience(first_token=0.3, next_token=0.3, reword=0.3)
+FOR_VARIANTS = Patience(first_token=1, next_token=0.6, whole=1.2)
 
 
 class Clock:
@@ -70,6 +75,9 @@ class World:
         async with aclosing(self.providers.write(PROMPT, purse or self.purse())) as told:
             return [item async for item in told]
 
+    async def compose(self) -> Composed:
+        return await self.providers.compose(VARIANT, Purse(self.ledger, Account(Feature.VARIANTS, "asker")))
+
     async def settled(self) -> list[tuple[str, str]]:
         """Model and settlement of each call, in their order."""
         rows = await self.database.fetch("SELECT model, settled_as FROM model_calls ORDER BY reserved_at")
@@ -90,7 +98,14 @@ class Clients:
     async def at(self, address: str, patience: Patience) -> Claude:
         key = (address, patience)
         if key not in self._made:
-            claude = open_claude(name=address, api_key="key", base_url=address, prices=Prices(), patience=patience)
+            claude = open_claude(
+                name=address,
+                api_key="key",
+                base_url=address,
+                prices=Prices(),
+                patience=patience,
+                for_variants=FOR_VARIANTS,
+            )
             self._made[key] = await self._opened.enter_async_context(claude)
         return self._made[key]
 
@@ -327,7 +342,7 @@ async def test_each_provider_has_the_time_for_itself(
 async def test_an_answer_that_never_ends_is_ended(world: MakeWorld, claude: ScriptedClaude) -> None:
     claude.pace = Pace(per_second=20)
     claude.script(Say("word " * 100), End())
-    async with world(claude.url, patience=Patience(first_token=1, answer=0.5)) as made:
+    async with world(claude.url, patience=Patience(first_token=1, whole=0.5)) as made:
         with pytest.raises(ClaudeFailed, match="too long"):
             await made.write()
         assert await made.settled() == [(HAIKU, "estimated")]
@@ -557,3 +572,83 @@ async def test_a_slow_rewording_gives_up_nobody_and_a_failing_one_does(
     assert len(claude.calls) == 6
     await both.providers.reword("Rules.", "And why?", both.purse())
     assert len(fallback.calls) == 1
+
+
+# Variants
+
+
+async def test_without_room_in_the_budget_no_variant_is_asked_for(world: MakeWorld, claude: ScriptedClaude) -> None:
+    async with world(claude.url, day=Decimal(100)) as small:
+        with pytest.raises(BudgetSpent):
+            await small.compose()
+        assert claude.calls == []
+
+
+@pytest.mark.parametrize("fault", [Cut(), Drop(), Malformed(), Overload()])
+async def test_what_breaks_in_its_middle_is_no_reply_and_is_charged(
+    both: World, claude: ScriptedClaude, fallback: ScriptedClaude, fault: Step
+) -> None:
+    claude.script(Say("ایک"), Pause(0.05), fault)
+    with pytest.raises(ClaudeFailed):
+        await both.compose()
+    assert (await both.settled(), fallback.calls) == ([(HAIKU, "estimated")], [])
+    assert await both.charged() >= price(claude)
+
+
+async def test_a_reply_that_is_cut_off_says_so(both: World, claude: ScriptedClaude) -> None:
+    claude.script(Say("ایک رو"), End("max_tokens"))
+    assert await both.compose() == Composed("ایک رو", "max_tokens", HAIKU)
+
+
+async def test_a_whole_reply_tells_who_gave_it(both: World, claude: ScriptedClaude) -> None:
+    claude.script(Say("ایک روبوٹ"), End())
+    assert await both.compose() == Composed("ایک روبوٹ", "end_turn", HAIKU)
+    claude.script(Status(401))
+    assert (await both.compose()).model == OTHER
+
+
+async def test_a_variant_is_charged_as_one_and_reading_from_the_cache_at_its_price(
+    both: World, claude: ScriptedClaude
+) -> None:
+    for _ in range(2):
+        await both.compose()
+    rows = await both.database.fetch(
+        "SELECT feature, settled_as, cache_write_tokens, cache_read_tokens FROM model_calls ORDER BY reserved_at"
+    )
+    written = claude.calls[0].tokens.cache_write
+    assert written > 50
+    assert [tuple(row) for row in rows] == [("variants", "reported", written, 0), ("variants", "reported", 0, written)]
+    assert await both.charged() == price(claude)
+
+
+async def test_a_variant_is_waited_for_longer_than_an_answer(
+    hasty: World, claude: ScriptedClaude, fallback: ScriptedClaude
+) -> None:
+    claude.always(Pause(0.5), Say("ایک"), Pause(0.5), End())
+    assert (await hasty.compose()).model == HAIKU
+    assert fallback.calls == []
+    assert (await hasty.write())[0] == Began(OTHER, True, False)
+
+
+async def test_a_variant_that_does_not_begin_is_left_to_the_next_provider(hasty: World, claude: ScriptedClaude) -> None:
+    claude.script(Stall())
+    started = time.monotonic()
+    assert (await hasty.compose()).model == OTHER
+    assert 1 <= time.monotonic() - started < 1.5
+
+
+async def test_a_variant_that_never_ends_is_ended(both: World, claude: ScriptedClaude) -> None:
+    claude.pace = Pace(per_second=20)
+    claude.script(Say("word " * 100), End())
+    started = time.monotonic()
+    with pytest.raises(ClaudeFailed, match="too long"):
+        await both.compose()
+    assert 1.2 <= time.monotonic() - started < 1.6
+
+
+async def test_what_fails_variants_is_not_asked_for_answers_either(both: World, claude: ScriptedClaude) -> None:
+    claude.always(Status(401))
+    for _ in range(3):
+        await both.compose()
+    assert (await both.write())[0] == Began(OTHER, True, False)
+    assert len(claude.calls) == 3

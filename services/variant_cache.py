@@ -1,0 +1,89 @@
+"""Stored variants, kept nearer than Postgres: in memory, or in Redis for all replicas. They are kept by id, under which
+nothing ever changes, so that nothing depends on what is kept here."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from urllib.parse import unquote, urlsplit
+
+import orjson
+import structlog
+from aiocache import RedisCache, SimpleMemoryCache
+from aiocache.base import BaseCache
+from aiocache.serializers import StringSerializer
+
+from db.variants import VariantRow, part_rows
+from services.breaker import Breaker
+
+KEPT_SECONDS = 3600
+PATIENCE_SECONDS = 0.1  # Postgres has it too, and says it in a few milliseconds
+log = structlog.get_logger()
+
+
+class VariantCache:
+    """Gives back what it was given, or nothing: also while Redis is away."""
+
+    def __init__(self, cache: BaseCache) -> None:
+        self._cache = cache
+        self._breaker = Breaker()
+
+    async def find(self, id: str) -> VariantRow | None:
+        """The variant of this id, if it is kept."""
+        with self._breaker.asked() as may:
+            if not may:
+                return None
+            try:
+                kept = await self._cache.get(id)
+            except Exception as away:
+                self._failed(away)
+                return None
+            self._breaker.worked()
+        return kept_row(kept) if kept else None
+
+    async def keep(self, variant: VariantRow) -> None:
+        """Keep it for an hour."""
+        with self._breaker.asked() as may:
+            if not may:
+                return
+            try:
+                await self._cache.set(variant.id, orjson.dumps(variant).decode(), ttl=KEPT_SECONDS)
+            except Exception as away:
+                self._failed(away)
+
+    def _failed(self, away: Exception) -> None:
+        self._breaker.failed()
+        log.warning("the cache cannot be used; variants are read from Postgres", reason=repr(away))
+
+
+def kept_row(kept: str) -> VariantRow:
+    """What was kept as a value."""
+    fields = orjson.loads(kept)
+    made_at = datetime.fromisoformat(fields["created_at"])
+    return VariantRow(**{**fields, "sections": part_rows(fields["sections"]), "created_at": made_at})
+
+
+@asynccontextmanager
+async def open_variant_cache(redis_url: str) -> AsyncIterator[VariantCache]:
+    """In memory, or in the Redis at this address: redis://user:password@host:6379/0, rediss:// with TLS."""
+    cache = redis_cache(redis_url) if redis_url else SimpleMemoryCache(timeout=None)
+    try:
+        yield VariantCache(cache)
+    finally:
+        await cache.close()
+
+
+def redis_cache(url: str) -> RedisCache:
+    """The cache behind an address, in aiocache's terms. A user's name is its only part that aiocache does not take."""
+    parts = urlsplit(url)
+    return RedisCache(
+        endpoint=parts.hostname or "127.0.0.1",
+        port=parts.port or 6379,
+        db=int(parts.path.strip("/") or 0),
+        password=unquote(parts.password) if parts.password else None,
+        ssl=parts.scheme == "rediss",
+        connection_pool_kwargs={"username": unquote(parts.username)} if parts.username else {},
+        create_connection_timeout=PATIENCE_SECONDS,
+        serializer=StringSerializer(),
+        namespace="footnote:variant",
+        timeout=PATIENCE_SECONDS,
+    )
