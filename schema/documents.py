@@ -2,18 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 
-from graphql import GraphQLError
-from strawberry.extensions import ParserCache
+from graphql import DocumentNode, GraphQLError, parse
+from strawberry.extensions import SchemaExtension
+
+KEPT = 128  # documents: a front end has a few, and what others send must not fill the memory
 
 
-class DocumentCache(ParserCache):
-    """Strawberry's, which keeps the last 128 documents, without its fault: a wrong syntax that it met ended an
-    operation on a socket with a traceback. What cannot be read is left to what reads it otherwise, and says so."""
+@lru_cache(KEPT)
+def read(document: str) -> DocumentNode:
+    """A document as graphql-core reads it. Raises GraphQLError, and RecursionError for what is nested too deeply."""
+    return parse(document)
+
+
+class DocumentCache(SchemaExtension):
+    """Spares an operation the reading of its document. What cannot be read is left to Strawberry, which then says so;
+    its own ParserCache ended an operation on a socket with a traceback."""
 
     def on_parse(self) -> Iterator[None]:
-        context = self.execution_context
-        if context.query:
+        if self.execution_context.query:
             with suppress(GraphQLError, RecursionError):
-                context.graphql_document = self.cached_parse_document(context.query, **context.parse_options)
+                self.execution_context.graphql_document = read(self.execution_context.query)
         yield

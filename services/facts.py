@@ -10,6 +10,7 @@ from services.tags import untagged
 _DIGITS = str.maketrans(
     {chr(zero + digit): str(digit) for zero in (0x660, 0x6F0) for digit in range(10)} | {"٫": ".", "٬": ",", "،": ","}
 )
+_ABROAD = str.maketrans(".,", ",.")
 _THIN_GROUPS = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d{2})*,\d{3}")  # 1,000,000; in South Asia 10,00,000
 # What may stand beside a number and be put into words: units, multiples, the s of 1960s. Only the number is a fact.
@@ -150,4 +151,4 @@ def _numbers(written: str) -> list[str]:
 
 def _readings(written: str) -> set[str]:
     """What a number of a rendering may mean, as other languages have other signs: 1.000 is 1,000, and 3,5 is 3.5."""
-    return {*_numbers(written), written, re.sub("[.,]", "", written), written.replace(",", ".")}
+    return {*_numbers(written), *_numbers(written.translate(_ABROAD))}

@@ -142,7 +142,7 @@ class _Terms:
     def folded(self, term: str) -> str:
         """The same for all spellings of a term."""
         words = _words(term)
-        return self._by_words.get(words, " ".join(words)).casefold()
+        return self._by_words.get(words, " ".join(words).removesuffix("s")).casefold()
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -41,9 +41,7 @@ class Assignment:
 class SectionWriter:
     """What was made of sections, and the making of it."""
 
-    def __init__(
-        self, database: Database, providers: Providers, ledger: Ledger, glossaries: Glossaries
-    ) -> None:
+    def __init__(self, database: Database, providers: Providers, ledger: Ledger, glossaries: Glossaries) -> None:
         self._database = database
         self._providers = providers
         self._ledger = ledger

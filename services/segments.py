@@ -63,6 +63,9 @@ class _Read:
 
 
 _TAG = re.compile(r"<(/?)([xg])([1-9]\d{0,3})\s*(/?)>")
+_LONE = re.compile(
+    r"(?P<before>(?<=\w))?(?P<tag><x(?P<number>\d+)\s*/?>)(?P<after>(?!\s|\Z|</g|[?!.,:;)\]*_~'\"]+(?:\s|\Z|</g)))?"
+)
 _PAIR_OF_X = re.compile(r"<x([1-9]\d{0,3})\s*>\s*</x\1\s*>")
 _LINE_BREAK = re.compile(r"[ \t]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
 _HTML = re.compile(r"</?[A-Za-z][\w.-]*(?:\s[^<>]*)?/?>")
@@ -90,8 +93,8 @@ def restored(segment: Segment, text: str) -> str | Fault:
         return Fault(reason)
     expected = _read(segment, _filled(segment.tags, segment.text))
     reasons: list[str] = []
-    for apart in (False, True):  # often a blank beside a tag is all that is missing
-        markdown = _written(segment, said, apart=apart)
+    for all_tags in (False, True):  # often a blank beside a tag is all that is missing
+        markdown = _written(segment, _spaced(segment.tags, said, all_tags=all_tags))
         reason = _unsound(segment, markdown, expected)
         if not reason:
             return markdown
@@ -148,8 +151,8 @@ def _bad_words(source: str, said: str) -> str | None:
     return None
 
 
-def _written(segment: Segment, said: str, *, apart: bool) -> str:
-    """The text as Markdown, with what its tags stand for; `apart` leaves a blank on both sides of lone tags."""
+def _written(segment: Segment, said: str) -> str:
+    """The text as Markdown, with what its tags stand for."""
     out = ""
     position = 0
     for found in _TAG.finditer(said):
@@ -157,12 +160,26 @@ def _written(segment: Segment, said: str, *, apart: bool) -> str:
         source = _source(segment.tags, found)
         if source.startswith("[") and out.endswith("!") and not out.endswith("\\!"):
             out = f"{out[:-1]}\\!"  # or the link would be an image
-        lone = apart and found[2] == "x"
-        out += f"{' ' * (lone and out[-1:].isalnum())}{source}"
+        out += source
         position = found.end()
-        out += " " * (lone and not re.match(r"[\s.,;:!?)\]]|\Z", said[position:]))
     out += _words(segment.sort, said[position:], first=not out)
     return re.sub(r"(?<=\s)(?=#+\Z)", r"\\", out) if segment.sort is SegmentSort.HEADING else out
+
+
+def _spaced(tags: Sequence[Tag], said: str, *, all_tags: bool) -> str:
+    """A text with blanks on both sides of addresses, which would take in what touches them, or of all lone tags."""
+
+    def spaced(found: re.Match[str]) -> str:
+        source = tags[int(found["number"]) - 1].opening
+        if not all_tags and addresses(source) != [(0, len(source))]:
+            return found[0]
+        return f"{_blank(found, 'before')}{found['tag']}{_blank(found, 'after')}"
+
+    return _LONE.sub(spaced, said)
+
+
+def _blank(found: re.Match[str], side: str) -> str:
+    return "" if found[side] is None else " "
 
 
 def _words(sort: SegmentSort, words: str, *, first: bool) -> str:

@@ -31,7 +31,7 @@ _DIGITS = str.maketrans(
 _DECIMAL = re.compile(r"(?<=\d)[٫۔](?=\d)", re.ASCII)
 _THOUSANDS = re.compile(r"(?<=\d)[٬،](?=\d{3}(?!\d))", re.ASCII)
 
-_CLOSED = r"(?:[*_~\"'”’»›]|</g\d+>)"  # may stand between a word and its punctuation
+_CLOSED = r"(?:[*_~\"'“”’»›]|</g\d+>)"  # may stand between a word and its punctuation
 _WORD_END = rf"({_LETTER}(?:{_MARK}|{_CLOSED}|[)\]}}])*)"
 _PAUSE = re.compile(rf"{_WORD_END}([,;?])")
 _STOP = re.compile(rf"{_WORD_END}\.(?![^\W_]|\.)")

@@ -10,7 +10,7 @@ import orjson
 import structlog
 from aiocache import RedisCache, SimpleMemoryCache
 from aiocache.base import BaseCache
-from aiocache.serializers import StringSerializer
+from aiocache.serializers import BaseSerializer
 
 from db.variants import VariantRow, part_rows
 from services.breaker import Breaker
@@ -38,7 +38,8 @@ class VariantCache:
                 self._failed(away)
                 return None
             self._breaker.worked()
-        return kept_row(kept) if kept else None
+        found: VariantRow | None = kept
+        return found
 
     async def keep(self, variant: VariantRow) -> None:
         """Keep it for an hour."""
@@ -46,7 +47,7 @@ class VariantCache:
             if not may:
                 return
             try:
-                await self._cache.set(variant.id, orjson.dumps(variant).decode(), ttl=KEPT_SECONDS)
+                await self._cache.set(variant.id, variant, ttl=KEPT_SECONDS)
             except Exception as away:
                 self._failed(away)
 
@@ -55,11 +56,22 @@ class VariantCache:
         log.warning("the cache cannot be used; variants are read from Postgres", reason=repr(away))
 
 
-def kept_row(kept: str) -> VariantRow:
-    """What was kept as a value."""
-    fields = orjson.loads(kept)
-    made_at = datetime.fromisoformat(fields["created_at"])
-    return VariantRow(**{**fields, "sections": part_rows(fields["sections"]), "created_at": made_at})
+class AsText(BaseSerializer):  # type: ignore[misc]  # aiocache has no types
+    """Variants as Redis keeps them."""
+
+    DEFAULT_ENCODING = "utf-8"
+
+    def dumps(self, value: VariantRow) -> str:
+        """A variant as JSON."""
+        return orjson.dumps(value).decode()
+
+    def loads(self, value: str | None) -> VariantRow | None:
+        """A variant again."""
+        if value is None:
+            return None
+        fields = orjson.loads(value)
+        made_at = datetime.fromisoformat(fields["created_at"])
+        return VariantRow(**{**fields, "sections": part_rows(fields["sections"]), "created_at": made_at})
 
 
 @asynccontextmanager
@@ -83,7 +95,7 @@ def redis_cache(url: str) -> RedisCache:
         ssl=parts.scheme == "rediss",
         connection_pool_kwargs={"username": unquote(parts.username)} if parts.username else {},
         create_connection_timeout=PATIENCE_SECONDS,
-        serializer=StringSerializer(),
+        serializer=AsText(),
         namespace="footnote:variant",
         timeout=PATIENCE_SECONDS,
     )

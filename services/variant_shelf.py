@@ -1,5 +1,7 @@
 """Variants that were made, and how they stand to the chapter as it is now."""
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Iterator
 
 import db.variants
@@ -11,6 +13,8 @@ from services.readers import Hardware, Level
 from services.variant import Variant, VariantSection
 from services.variant_cache import VariantCache
 
+Key = tuple[str, FormKey]
+
 
 class VariantShelf:
     """Stored variants. Postgres says which they are, so that what was just made is found; what they say may come from
@@ -19,13 +23,28 @@ class VariantShelf:
     def __init__(self, database: Database, cache: VariantCache) -> None:
         self._database = database
         self._cache = cache
+        self._waiting: dict[Key, asyncio.Task[str | None]] = {}
+        self._looking: defaultdict[Key, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def find(self, chapter_id: str, form: Form) -> VariantRow | None:
         """A chapter in a form, as it was last made."""
-        while id := await db.variants.find(self._database, chapter_id=chapter_id, form=form_key(form)):
+        while id := await self._find_id((chapter_id, form_key(form))):
             if row := await self._read(id):  # else a newer one has taken its place meanwhile
                 return row
         return None
+
+    async def _find_id(self, key: Key) -> str | None:
+        """The id of what is stored. Readers who come while Postgres is asked share the next question to it, not this
+        one, which may have been answered before they came."""
+        if key not in self._waiting:
+            self._waiting[key] = asyncio.create_task(self._look(key))
+        return await asyncio.shield(self._waiting[key])
+
+    async def _look(self, key: Key) -> str | None:
+        async with self._looking[key]:
+            del self._waiting[key]
+            chapter_id, form = key
+            return await db.variants.find(self._database, chapter_id=chapter_id, form=form)
 
     async def of_chapter(self, chapter_id: str) -> list[VariantRow]:
         """All forms of a chapter, newest first."""
@@ -54,14 +73,15 @@ def is_fresh(row: VariantRow, sections: Sections) -> bool:
 def stale_sections(row: VariantRow, sections: Sections) -> tuple[str, ...]:
     """The headings of the chapter's sections that it was not made of, then of those that are gone; once each."""
     made_of = {part.hash for part in row.sections}
-    there = {section.hash.hex() for section in sections}
-    changed = [section.heading for section in sections if section.hash.hex() not in made_of]
+    there = {section.hash.hex(): section.heading for section in sections}
+    changed = [heading for hash, heading in there.items() if hash not in made_of]
     gone = [part.heading for part in row.sections if part.hash not in there]
     return tuple(dict.fromkeys([*changed, *gone]))
 
 
 def variant_of(row: VariantRow, sections: Sections, *, cached: bool) -> Variant:
     """A stored variant as readers see it, beside the chapter's sections as they are now."""
+    fresh = is_fresh(row, sections)
     return Variant(
         id=row.id,
         chapter_id=row.chapter_id,
@@ -71,8 +91,8 @@ def variant_of(row: VariantRow, sections: Sections, *, cached: bool) -> Variant:
         direction=direction_of(row.language),
         content=row.content,
         untranslated=tuple(part.heading for part in row.sections if part.untranslated),
-        stale=not is_fresh(row, sections),
-        stale_sections=stale_sections(row, sections),
+        stale=not fresh,
+        stale_sections=() if fresh else stale_sections(row, sections),
         cached=cached,
         model=row.model,
         created_at=row.created_at,

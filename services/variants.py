@@ -202,4 +202,3 @@ async def given(events: Sequence[VariantEvent]) -> AsyncGenerator[VariantEvent, 
     """What is there already, as a stream."""
     for event in events:
         yield event
-

@@ -10,8 +10,9 @@ _BARS = re.compile(rf"{_ESCAPED}|\|")
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#0*39|#[xX]27);")
 # What begins another block than a paragraph, up to the character that must not be read as such.
 _BLOCK_START = re.compile(
-    r"\d{1,9}(?=[.)](?:\s|\Z))|(?=>|#{1,6}(?:\s|\Z)|[-+*](?:\s|\Z)|~~~|::|\||\[[^\[\]]*\]:|\[[ xX]\]\s)"
+    r"\d{1,9}(?=[.)](?:\s|\Z))|(?=>|#{1,6}(?:\s|\Z)|[-+*](?:\s|\Z)|~~~|\||\[[^\[\]]*\]:|\[[ xX]\]\s)"
 )
+_COLONS = re.compile(r":{2,}")
 
 
 def escaped(words: str) -> str:
@@ -31,6 +32,9 @@ def without_brackets(markdown: str) -> str:
 
 def not_a_block(markdown: str) -> str:
     """The same where it could begin a line: no heading, list, quote or definition."""
+    colons = _COLONS.match(markdown)
+    if colons:  # each of them, since one after an escaped one could still begin a directive
+        return "\\:" * len(colons[0]) + markdown[colons.end() :]
     found = _BLOCK_START.match(markdown)
     return f"{markdown[: found.end()]}\\{markdown[found.end() :]}" if found else markdown
 

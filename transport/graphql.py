@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import strawberry
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
-from graphql import GraphQLError, OperationType, get_operation_ast, parse
+from graphql import GraphQLError, OperationType, get_operation_ast
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -30,6 +30,7 @@ from strawberry.subscriptions import (
 from strawberry.types.unset import UnsetType
 
 from resolvers.context import LEAVE, SESSION_OVER, Context, Leave
+from schema.documents import read
 from transport.open_sockets import OpenSockets
 from transport.sockets import SocketAdapter, SocketHandler
 from transport.streams import EventStream
@@ -198,7 +199,7 @@ def refuse_unless_streamable(method: str, protocol: str) -> None:
 def streams(data: GraphQLRequestData) -> bool:
     """True for a subscription. A document that cannot be read is left to the one who says why."""
     try:
-        operation = get_operation_ast(parse(data.query or ""), data.operation_name)
+        operation = get_operation_ast(read(data.query or ""), data.operation_name)
     except GraphQLError:
         return False
     return operation is not None and operation.operation == OperationType.SUBSCRIPTION

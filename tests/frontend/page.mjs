@@ -8,7 +8,7 @@ import { chromium } from 'playwright-core';
 const [folder, address, executablePath, picture] = process.argv.slice(2);
 const browser = await chromium.launch({ executablePath, args: ['--disable-gpu', '--disable-sync'] });
 try {
-  const page = await browser.newPage({ viewport: { width: 1200, height: 1300 }, colorScheme: 'light', reducedMotion: 'reduce' });
+  const page = await browser.newPage({ viewport: { width: 1200, height: 1285 }, colorScheme: 'light', reducedMotion: 'reduce' });
   const wrong = [];
   page.on('pageerror', (error) => wrong.push(String(error)));
   page.on('console', (message) => message.type() === 'error' && wrong.push(message.text()));
