@@ -4,8 +4,8 @@ from db.postgres import Database
 
 
 async def read(database: Database, *, reader: str) -> str | None:
-    """A JSON object: sessions, conversations with their answers, oldest first, taken places of quotas, and cached
-    questions; None if the account is gone. Of a running answer, what is stored of its text.
+    """A JSON object: sessions, conversations with their answers, oldest first, taken places of quotas, chapters that are
+    being made, and cached questions; None if the account is gone. Of a running answer, what is stored of its text.
 
     One statement, so that it is all of one moment.
     """
@@ -41,6 +41,11 @@ async def read(database: Database, *, reader: str) -> str | None:
             'quota_places', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'times', times)), '[]')
                 FROM quota_places WHERE reader = readers.id
+            ),
+            'chapters_being_made', (
+                SELECT coalesce(jsonb_agg(jsonb_build_object(
+                    'chapter_id', chapter_id, 'level', variant_leases.level, 'language', language, 'hardware', variant_leases.hardware
+                )), '[]') FROM variant_leases WHERE reader = readers.id
             ),
             'kept_for_others', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(

@@ -245,7 +245,7 @@ def _push_text(state: StateBlock, first: int, last: int, markup: str) -> None:
     opening.map = [first, state.line]
     opening.meta["spans"] = [*spans, _span(state, last)] if markup else spans
     text = state.push("inline", "", 0)
-    text.content = state.getLines(first, last, state.blkIndent, False).strip()
+    text.content = "\n".join(state.src[start:end] for start, end in spans).strip()
     text.map, text.children = [first, last], []
     text.meta["spans"] = spans
     state.push(f"{name}_close", tag, -1)

@@ -18,8 +18,8 @@ CLOSING = "</div>"
 
 _CONTAINED = re.compile(r"[ \t>]|[-+*][ \t]|\d{1,9}[.)][ \t]")
 _STRAY_COLONS = re.compile(r"^[ \t>]*:{3,}[ \t]*$", re.MULTILINE)
-_BLANK_LINE = re.compile(r"[ \t]*(?:\r?\n[ \t]*(?:\r?\n|\Z)|\Z)")
-_BLANK_LINES = re.compile(r"(?:[ \t]*\r?\n)*")
+_BLANK_LINE = re.compile(r"[ \t]*(?:\n[ \t]*(?:\n|\Z)|\Z)")
+_BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
 
 
 class _Reading(Enum):
@@ -159,12 +159,12 @@ def _around(content: str, start: int, end: int) -> list[tuple[int, str]]:
     below = _BLANK_LINE.match(content, end)
     opening = f"{OPENING}\n\n"
     closing = f"\n\n{CLOSING}"
-    return [(start, f"\n{opening}" if above.strip() else opening), (end, closing if below else f"{closing}\n")]
+    return [(start, f"\n{opening}" if above.strip(" \t\n") else opening), (end, closing if below else f"{closing}\n")]
 
 
 def _line_end(source: Source, last: int) -> int:
     """Where the last line before line `last` ends that is not blank."""
     lines = _lines(source)
-    while not lines[last - 1].strip():
+    while not lines[last - 1].strip(" \t"):
         last -= 1
     return source.offsets[last - 1] + len(lines[last - 1])

@@ -37,7 +37,7 @@ class SourceSection:
 Edit = tuple[int, int, str]  # what stands in the place of a range of the content
 
 _FOOTNOTES = "footnote-label"  # of the heading that Docusaurus adds, which stands nowhere in the content
-_LINE_BREAK = re.compile(r"\r?\n[ \t>]*")
+_LINE_BREAK = re.compile(r"\n[ \t>]*")
 _HASHED = re.compile(r"\s*[ \t>*+\d.)-]*#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _LINE = re.compile(r".*?(?=[ \t]*$)", re.MULTILINE)

@@ -18,7 +18,7 @@ from services.source import Prose, Source
 _HASHES = re.compile(r"#{1,6}[ \t]*")
 # A task's box and the name of an alert are read only as they are; a leaf directive is none of the parser's rules.
 _NOT_WORDS = re.compile(r"\[[ xX]\]\s+|\[![A-Za-z]+\]\s*|::[A-Za-z].*", re.DOTALL)
-_PREFIX = re.compile(r"\r?\n[ \t>]*")
+_PREFIX = re.compile(r"\n[ \t>]*")
 
 
 def segments_of(source: Source) -> list[Segment]:

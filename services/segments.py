@@ -74,7 +74,7 @@ _LOOSE = re.compile(r"\*|~~|(?<!\w)_|_(?!\w)")
 _DEFINED = re.compile(r"\]\[([^\[\]]+)\]")
 _FOOTNOTE = re.compile(r"\[\^([^\s\]]+)\]")
 _SHAPES = {
-    SegmentSort.PROSE: ("{}", "paragraph"),
+    SegmentSort.PROSE: (" {}", "paragraph"),  # set in, since only at the start of a line a text could be a module
     SegmentSort.HEADING: ("# {}", "heading"),
     SegmentSort.TITLE: (":::note[{}]\n:::", "directive"),
     SegmentSort.CELL: ("|{}|\n|---|", "table thead tr th"),
@@ -91,7 +91,7 @@ def restored(segment: Segment, text: str) -> str | Fault:
     reason = _bad_tags(segment.tags, said) or _bad_words(segment.text, said)
     if reason:
         return Fault(reason)
-    expected = _read(segment, _filled(segment.tags, segment.text))
+    expected = _expected(segment)
     reasons: list[str] = []
     for all_tags in (False, True):  # often a blank beside a tag is all that is missing
         markdown = _written(segment, _spaced(segment.tags, said, all_tags=all_tags))
@@ -156,13 +156,15 @@ def _written(segment: Segment, said: str) -> str:
     out = ""
     position = 0
     for found in _TAG.finditer(said):
-        out += _words(segment.sort, said[position : found.start()], first=not out)
+        out += _words(segment.sort, said[position : found.start()])
         source = _source(segment.tags, found)
         if source.startswith("[") and out.endswith("!") and not out.endswith("\\!"):
             out = f"{out[:-1]}\\!"  # or the link would be an image
         out += source
         position = found.end()
-    out += _words(segment.sort, said[position:], first=not out)
+    out += _words(segment.sort, said[position:])
+    if not _TAG.match(said):
+        out = wording.not_a_block(out)
     return re.sub(r"(?<=\s)(?=#+\Z)", r"\\", out) if segment.sort is SegmentSort.HEADING else out
 
 
@@ -182,18 +184,21 @@ def _blank(found: re.Match[str], side: str) -> str:
     return "" if found[side] is None else " "
 
 
-def _words(sort: SegmentSort, words: str, *, first: bool) -> str:
+def _words(sort: SegmentSort, words: str) -> str:
     markdown = wording.escaped(words)
     if sort is SegmentSort.CELL:
         markdown = wording.without_bars(markdown)
     if sort is SegmentSort.TITLE:
         markdown = wording.without_brackets(markdown)
-    return wording.not_a_block(markdown) if first else markdown
+    return markdown
 
 
-def _filled(tags: Sequence[Tag], text: str) -> str:
-    """A masked text as it was."""
-    return _TAG.sub(lambda found: _source(tags, found), text)
+def _expected(segment: Segment) -> _Read:
+    """What is in a segment as it stands in its chapter."""
+    filled = _TAG.sub(lambda found: _source(segment.tags, found), segment.text)
+    # A table takes the backslashes before bars away, before it looks at what is in a cell.
+    source = filled.replace("\\|", "|") if segment.sort is SegmentSort.CELL else filled
+    return _read_inline(source, _env(segment.tags))
 
 
 def _source(tags: Sequence[Tag], found: re.Match[str]) -> str:
@@ -201,12 +206,12 @@ def _source(tags: Sequence[Tag], found: re.Match[str]) -> str:
     return (tag.closing or "") if found[1] else tag.opening
 
 
-def _unsound(segment: Segment, markdown: str, expected: _Read | None) -> str | None:
+def _unsound(segment: Segment, markdown: str, expected: _Read) -> str | None:
     """What a parser finds wrong with a rendering."""
     if segment.sort is SegmentSort.HEADING and ("{#" in markdown or explicit_id(markdown)[1]):
         return "it has an id: a heading keeps the one that it has"
     found = _read(segment, markdown)
-    if not found or not expected:
+    if not found:
         return f"it does not read as one {segment.sort}: begin it with a word, and write no list, table or heading"
     if extra := found.facts - expected.facts:
         return f"it has {next(iter(extra))}, which the source has not"
@@ -218,7 +223,7 @@ def _unsound(segment: Segment, markdown: str, expected: _Read | None) -> str | N
 
 
 def _read(segment: Segment, markdown: str) -> _Read | None:
-    """What is in a segment's Markdown; None when it is not one block of its sort."""
+    """What is in the Markdown of a rendering; None when it is not one block of the segment's sort."""
     sort = SegmentSort.PROSE if "\n" in markdown else segment.sort  # only a heading of several lines has a break
     frame, kinds = _SHAPES[sort]
     env = _env(segment.tags)
@@ -228,7 +233,11 @@ def _read(segment: Segment, markdown: str) -> _Read | None:
     others = [token.type.removesuffix("_open") for token in tokens if token.nesting >= 0 and token.type != "inline"]
     if len(inlines) != 1 or others != kinds.split():
         return None
-    children = parser().inline.parse(inlines[0].content, parser(), env, [])
+    return _read_inline(inlines[0].content, env)
+
+
+def _read_inline(source: str, env: EnvType) -> _Read:
+    children = parser().inline.parse(source, parser(), env, [])
     loose = sum(len(_LOOSE.findall(token.content)) for token in children if token.type == "text")
     return _Read(facts(children), loose)
 

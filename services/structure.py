@@ -13,6 +13,7 @@ from services.anchors import Slugger, slugify
 from services.directions import OPENING
 from services.inline_facts import facts
 from services.parser import parser, read_heading
+from services.source import Source
 
 MOST = 20  # differences that are told
 
@@ -63,7 +64,7 @@ class _Text:
 
     def __init__(self, content: str) -> None:
         env: EnvType = {}
-        tokens = parser().parse(content, env)
+        tokens = parser().parse(Source.read(content).text, env)
         self._slugger = Slugger()
         self._line = 0
         self.blocks = list(self._blocks(list(_without_marks(tokens)), env))

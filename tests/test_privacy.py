@@ -11,12 +11,13 @@ import pytest
 from db.postgres import Database, pool
 from services.journal import Journal
 from tests.answers import CONVERSATION, begin, let_in, new_draft
-from tests.claude import Cite, End, Pause, Say, ScriptedClaude
+from tests.claude import Cite, End, Pause, Say, ScriptedClaude, Stall
 from tests.client import ANSWER, ASK, ASK_AND_WAIT, STOP, ask, events, events_with, replayed, socket
 from tests.conftest import LIGHTHOUSE, MakeSettings
 from tests.processes import server
 from tests.readers import CHANGE_PASSWORD, DELETE, LOG_IN, PASSWORD, SIGN_UP, Account, log_in, new_email, sign_up
 from tests.serving import Served, serving
+from tests.variants import URDU, make
 
 WICK = "How often is the wick trimmed, asks Zubaida?"
 MY_DATA = "{ myData }"
@@ -66,6 +67,11 @@ async def live(served: Served, claude: ScriptedClaude, email: str) -> Account:
     conversation = told[0]["conversationId"]
     await events_with(served.url, token=account.token, question="And why, asks Zubaida?", conversationId=conversation)
     await ask(served.url, LOG_IN, email=email, password="a wrong password")
+    claude.script(Stall())
+    making = asyncio.create_task(make(served.url, "lamp", account.token, **URDU))
+    await claude.wait_call(len(claude.calls) + 1)
+    making.cancel()  # it goes on without the reader
+    await asyncio.wait([making])
     return account
 
 
@@ -83,6 +89,7 @@ async def test_export_is_complete(fresh: Served, claude: ScriptedClaude) -> None
         "conversations": len(data["conversations"]),
         "answers": len(answers),
         "quota_places": len(data["quota_places"]),
+        "variant_leases": len(data["chapters_being_made"]),
     }
     assert min(owned.values()) >= 1
     assert await tables_below(database, "answers") == {"answer_events", "answer_cache", "followers"}
@@ -187,7 +194,7 @@ async def test_deletion_leaves_no_trace_in_tables(fresh: Served, claude: Scripte
     left = set((await everything(database)).splitlines()) - set(before.splitlines())
     assert not [row for row in left if account.id in row or "ubaida" in row or "answer" in row]
     kept = ('("sign ', f"({datetime.now(UTC).date()},")  # attempts by digests of addresses, and what the day cost
-    assert all(row.startswith(kept) or re.search(",(questions|rewording),claude-", row) for row in left), left
+    assert all(row.startswith(kept) or re.search(",(questions|rewording|variants),claude-", row) for row in left), left
     assert not await account.is_signed_in()
     assert (await ask(fresh.url, LOG_IN, email=account.email, password=PASSWORD))["login"]["__typename"] == (
         "InvalidCredentials"
