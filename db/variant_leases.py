@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import db.quotas
 from db.postgres import Connection, Database, repeated
@@ -82,6 +83,18 @@ async def renew(database: Database, lease: Lease) -> bool:
         LEASE_SECONDS,
     )
     return renewed == "UPDATE 1"
+
+
+async def expires_at(database: Database, lease: Lease) -> datetime | None:
+    """When the lease of whoever makes it expires, or has expired; None where nobody does."""
+    found: datetime | None = await database.fetchval(
+        """
+        SELECT expires_at FROM variant_leases
+        WHERE chapter_id = $1 AND level = $2 AND language = $3 AND hardware = $4
+        """,
+        *key(lease),
+    )
+    return found
 
 
 async def held(database: Database, lease: Lease) -> bool:

@@ -11,7 +11,7 @@ from markdown_it.token import Token
 from services import mdx
 from services.masking import is_verbatim
 from services.parser import parser
-from services.source import Source
+from services.source import Source, cuts_fences
 
 OPENING = '<div dir="rtl">'
 CLOSING = "</div>"
@@ -56,7 +56,7 @@ def marks(content: str, start: int, end: int) -> list[tuple[int, str]]:
     None where the section begins inside a list or a quote, which a mark would end.
     """
     source = Source.read(content[start:end])
-    if "mdx-code-block" in source.content or (start and _begins_contained(content, start)):
+    if cuts_fences(content, start, end) or (start and _begins_contained(content, start)):
         return []
     blocks = _joined(list(_blocks(source)))
     if blocks and _begins_contained(content, end):

@@ -121,6 +121,12 @@ class Ledger:
         self._held.add(wanted[0].id)
         return Held(wanted[0].id, model, most, batch)
 
+    async def take_over(self, calls: Sequence[Held]) -> None:
+        """Go on with calls that a process which is gone had reserved. What was charged meanwhile stays charged."""
+        ids = [call.id for call in calls]
+        self._held.update(ids)
+        await db.ledger.renew(self._database, ids=ids)
+
     async def settle(self, held: Held, settled: Settled, tokens: Tokens | None = None) -> None:
         """Charge a call for its tokens; without them it is charged as it was reserved, or nothing if it is unused.
 

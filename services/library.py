@@ -20,6 +20,7 @@ from services.lexical import Lexicon
 
 PATIENCE_SECONDS = 0.05  # for a look, which takes 2 ms where nothing is new and Postgres is well
 FRESH_SECONDS = 1.0  # how long an edition is served before Postgres is asked whether there is a newer one
+EMPTY = "The book is empty: run `footnote ingest PATH` with your docs folder."
 log = structlog.get_logger()
 
 
@@ -72,7 +73,7 @@ class Library:
         if self._looking.done():
             self._looking.result()
         if not self._open:
-            raise NoBook("The book is empty: run `footnote ingest PATH` with your docs folder.")
+            raise NoBook(EMPTY)
         return self._open
 
     async def close(self) -> None:
@@ -140,6 +141,16 @@ class Library:
         questions on the old edition still need those, and nothing that is not in an edition is ever shown from it."""
         missing = opened.places.keys() - await self._index.ids()
         await self._index.upsert(await points(self._database, opened.edition.model, rows, missing))
+
+
+async def current_chapters(database: Database, site: Site) -> tuple[Chapter, ...]:
+    """The chapters of the current edition, for those who search nothing. Raises NoBook."""
+    while (number := await db.editions.current(database)) is not None:
+        row = await db.editions.edition(database, number=number)
+        if row:  # else it was swept between the two reads, and a newer one is there
+            rows = await db.editions.chapters(database, number=number)
+            return tuple(chapter(stored, site, row.language) for stored in rows)
+    raise NoBook(EMPTY)
 
 
 async def points(

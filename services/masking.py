@@ -151,10 +151,10 @@ class _Masker:
         inside = list(self._outermost(start, end))
         for part in inside:
             start = self._after_blanks(start, end)
-            start = part.end if part.start == start and _is_blank(part) else start
+            start = part.end if part.start <= start and _is_blank(part) else start
         for part in reversed(inside):
             end = start + len(self._text[start:end].rstrip())
-            end = part.start if part.end == end and _is_blank(part) else end
+            end = part.start if part.end >= end and _is_blank(part) else end
         return self._after_blanks(start, end), start + len(self._text[start:end].rstrip())
 
     def _after_blanks(self, start: int, end: int) -> int:

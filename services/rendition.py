@@ -83,6 +83,10 @@ class Rendering:
         content = self._source if self._differences(self._texts) else self._assembled(self._texts)
         return Rendition(content, len(self._texts) < len(self._wanted), len(self._texts))
 
+    def likely(self, ask: Ask) -> int:
+        """How many tokens the reply to an ask is likely to have."""
+        return round(sum(self._expected(self._section.segments[id]) for id in ask.ids))
+
     def _is_wanted(self, segment: Segment) -> bool:
         if not self._brief.translated:
             return segment.sort is SegmentSort.PROSE

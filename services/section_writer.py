@@ -75,8 +75,18 @@ class SectionWriter:
         made = await asyncio.to_thread(rendering.result)
         row = RenderingRow(section.hash, made.content, made.untranslated, model)
         if model:
-            await self._store(assignment, row)
+            await self.store(assignment, row)
         return row
+
+    async def store(self, assignment: Assignment, row: RenderingRow) -> None:
+        """Keep what was made of a section, also where Postgres is away for a while. Raises DatabaseUnavailable."""
+        for pause in STORING_PAUSES:
+            try:
+                return await self._store_once(assignment, row)
+            except DatabaseUnavailable:
+                log.exception("a section could not be stored; trying again", chapter=assignment.order.chapter.id)
+                await asyncio.sleep(pause)
+        await self._store_once(assignment, row)
 
     async def forget_untranslated(self, assignment: Assignment) -> None:
         """Have those sections that are not whole written anew by whoever wants them next."""
@@ -85,7 +95,7 @@ class SectionWriter:
 
     async def _compose(self, ask: Ask, order: Order) -> Composed:
         """What the model says; asked once more where it breaks off, since nobody has seen anything of it yet."""
-        prompt = Prompt(ask.system, ask.material, most=ask.most, feature=Feature.VARIANTS, cached=True)
+        prompt = prompt_of(ask)
         try:
             return await self._providers.compose(prompt, self._purse(order))
         except ClaudeFailed as failure:
@@ -96,15 +106,11 @@ class SectionWriter:
         """For one call: sections are written beside each other."""
         return Purse(self._ledger, Account(Feature.VARIANTS, order.reader_id or "author"))
 
-    async def _store(self, assignment: Assignment, row: RenderingRow) -> None:
-        for pause in STORING_PAUSES:
-            try:
-                return await self._store_once(assignment, row)
-            except DatabaseUnavailable:
-                log.exception("a section could not be stored; trying again", chapter=assignment.order.chapter.id)
-                await asyncio.sleep(pause)
-        await self._store_once(assignment, row)
-
     async def _store_once(self, assignment: Assignment, row: RenderingRow) -> None:
         form, prompt = assignment.form, assignment.prompt
         await db.variants.store_rendering(self._database, form=form, prompt=prompt, rendering=row)
+
+
+def prompt_of(ask: Ask) -> Prompt:
+    """What one call says."""
+    return Prompt(ask.system, ask.material, most=ask.most, feature=Feature.VARIANTS, cached=True)

@@ -13,7 +13,7 @@ from services.book import Section
 from services.markdown import Heading, parse
 from services.segmenting import segments_of
 from services.segments import Segment, SegmentSort
-from services.source import Source
+from services.source import Source, cuts_fences
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def take_apart(content: str, sections: Sequence[Section]) -> tuple[SourceSection
     places = list(zip(_known(headings, sections), pairwise(starts), strict=True))
     if headings and not content[: starts[1]].strip():
         places[:2] = [(places[1][0], (0, starts[2]))]
-    segments = _by_section(Source.read(content), [place for _, place in places])
+    segments = _by_section(content, [place for _, place in places])
     return tuple(
         _section(content, index, known, place, own)
         for index, ((known, place), own) in enumerate(zip(places, segments, strict=True))
@@ -89,21 +89,13 @@ def _known(headings: Sequence[Heading], sections: Sequence[Section]) -> list[Sec
     return [title, *(Section(heading.text, heading.level, heading.anchor, "") for heading in headings)]
 
 
-def _by_section(whole: Source, places: Sequence[tuple[int, int]]) -> Iterator[tuple[Segment, ...]]:
-    """The segments of each section. One that does not close its own fences would be read otherwise by itself."""
-    segments = segments_of(whole)
+def _by_section(content: str, places: Sequence[tuple[int, int]]) -> Iterator[tuple[Segment, ...]]:
+    """The segments of each section; none of one that would be read otherwise by itself."""
+    segments = segments_of(Source.read(content))
     starts = [segment.start for segment in segments]
     for start, end in places:
         own = segments[bisect_left(starts, start) : bisect_left(starts, end)]
-        yield tuple(segment for segment in own if segment.end <= end) if _has_whole_fences(whole, start, end) else ()
-
-
-def _has_whole_fences(whole: Source, start: int, end: int) -> bool:
-    """Whether the fences that hide MDX, whose lines are no part of the text, are the same ones in a section alone."""
-    if "mdx-code-block" not in whole.content:
-        return True
-    alone = Source.read(whole.content[start:end])
-    return [start + offset for offset in alone.offsets] == [at for at in whole.offsets if start <= at <= end]
+        yield () if cuts_fences(content, start, end) else tuple(segment for segment in own if segment.end <= end)
 
 
 def _section(

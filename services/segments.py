@@ -69,6 +69,7 @@ _LONE = re.compile(
 _PAIR_OF_X = re.compile(r"<x([1-9]\d{0,3})\s*>\s*</x\1\s*>")
 _LINE_BREAK = re.compile(r"[ \t]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
 _HTML = re.compile(r"</?[A-Za-z][\w.-]*(?:\s[^<>]*)?/?>")
+_ID = re.compile(r"\{#|\{/\*|<!--")
 _MODULE = re.compile(r"(?:import|export) ")
 _LOOSE = re.compile(r"\*|~~|(?<!\w)_|_(?!\w)")
 _DEFINED = re.compile(r"\]\[([^\[\]]+)\]")
@@ -88,7 +89,7 @@ def restored(segment: Segment, text: str) -> str | Fault:
     footnotes as the segment.
     """
     said = _PAIR_OF_X.sub(r"<x\1/>", _LINE_BREAK.sub(" ", text).strip())
-    reason = _bad_tags(segment.tags, said) or _bad_words(segment.text, said)
+    reason = _bad_tags(segment.tags, said) or _bad_words(segment, said)
     if reason:
         return Fault(reason)
     expected = _expected(segment)
@@ -129,7 +130,7 @@ def _bad_tags(tags: Sequence[Tag], said: str) -> str | None:
     return f"{empty[0]} has no words in it" if empty else None
 
 
-def _bad_words(source: str, said: str) -> str | None:
+def _bad_words(segment: Segment, said: str) -> str | None:
     """What the words of a text may not hold, since it is only for tags to say."""
     words = _TAG.sub("\0", said).replace("\0", " ")
     if not is_text(said):
@@ -144,9 +145,11 @@ def _bad_words(source: str, said: str) -> str | None:
         return f"it has the address {words[start:end]}: addresses are only what tags stand for"
     if html := _HTML.search(words):
         return f"there is no tag {html[0]} in the source"
-    if "[^" in words and "[^" not in source:
+    if "[^" in words and "[^" not in segment.text:
         return "it has a footnote: footnotes are only what tags stand for"
-    if _MODULE.match(said) and not _MODULE.match(source):
+    if segment.sort is SegmentSort.HEADING and (mark := _ID.search(words)) and mark[0] not in segment.text:
+        return f"it has {mark[0]}, which could be read as a heading's id"
+    if _MODULE.match(said) and not _MODULE.match(segment.text):
         return f"it may not begin with the word {said.split()[0]}"
     return None
 
@@ -156,13 +159,13 @@ def _written(segment: Segment, said: str) -> str:
     out = ""
     position = 0
     for found in _TAG.finditer(said):
-        out += _words(segment.sort, said[position : found.start()])
+        out += _words(segment, said[position : found.start()])
         source = _source(segment.tags, found)
         if source.startswith("[") and out.endswith("!") and not out.endswith("\\!"):
             out = f"{out[:-1]}\\!"  # or the link would be an image
         out += source
         position = found.end()
-    out += _words(segment.sort, said[position:])
+    out += _words(segment, said[position:])
     if not _TAG.match(said):
         out = wording.not_a_block(out)
     return re.sub(r"(?<=\s)(?=#+\Z)", r"\\", out) if segment.sort is SegmentSort.HEADING else out
@@ -184,11 +187,11 @@ def _blank(found: re.Match[str], side: str) -> str:
     return "" if found[side] is None else " "
 
 
-def _words(sort: SegmentSort, words: str) -> str:
+def _words(segment: Segment, words: str) -> str:
     markdown = wording.escaped(words)
-    if sort is SegmentSort.CELL:
+    if segment.sort is SegmentSort.CELL:
         markdown = wording.without_bars(markdown)
-    if sort is SegmentSort.TITLE:
+    if segment.sort is SegmentSort.TITLE or "[" not in segment.text:  # some words in brackets are defined as links
         markdown = wording.without_brackets(markdown)
     return markdown
 

@@ -84,6 +84,14 @@ class Source:
         return Prose("\n".join(lines), tuple(starts), tuple(self.offset(start) for start, _ in spans))
 
 
+def cuts_fences(content: str, start: int, end: int) -> bool:
+    """Whether a range of a content, read by itself, would not hide the same MDX in fences as the content does."""
+    if "mdx-code-block" not in content:
+        return False
+    alone = [start + offset for offset in Source.read(content[start:end]).offsets]
+    return alone != [offset for offset in Source.read(content).offsets if start <= offset <= end]
+
+
 def read_text(path: Path) -> str:
     """A file's text without byte-order mark, with LF line ends. Raises FileError."""
     try:

@@ -77,11 +77,14 @@ class AsText(BaseSerializer):  # type: ignore[misc]  # aiocache has no types
 @asynccontextmanager
 async def open_variant_cache(redis_url: str) -> AsyncIterator[VariantCache]:
     """In memory, or in the Redis at this address: redis://user:password@host:6379/0, rediss:// with TLS."""
-    cache = redis_cache(redis_url) if redis_url else SimpleMemoryCache(timeout=None)
+    if not redis_url:
+        yield VariantCache(SimpleMemoryCache(timeout=None))
+        return
+    cache = redis_cache(redis_url)
     try:
         yield VariantCache(cache)
     finally:
-        await cache.close()
+        await cache.client.aclose()  # aiocache's own way is by a name that redis-py gave up
 
 
 def redis_cache(url: str) -> RedisCache:

@@ -2,10 +2,8 @@
 
 import asyncio
 import itertools
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,9 +13,10 @@ import db.variant_leases
 import db.variants
 from db.postgres import Database, DatabaseUnavailable
 from db.quotas import Place
-from db.variant_leases import LEASE_SECONDS, Lease, Refused
+from db.variant_leases import Lease, Refused
 from db.variants import PartRow, RenderingRow, VariantRow
 from services.claude import ClaudeFailed
+from services.leases import while_held
 from services.making import Making, Order
 from services.problems import busy
 from services.providers import BudgetSpent
@@ -88,28 +87,11 @@ class VariantMaker:
     async def _make_under(self, lease: Lease, work: Work) -> VariantRow | Refusal | None:
         """Make it, as long as the lease is held; None where it was lost, and with it the right to go on."""
         made: VariantRow | Refusal | None = None
-        working = asyncio.create_task(self._make(work))
-        renewing = asyncio.create_task(self._keep_renewing(lease))
         try:
-            await asyncio.wait({working, renewing}, return_when=asyncio.FIRST_COMPLETED)
-            made = working.result() if working.done() else None
+            made = await while_held(self._database, lease, self._make(work))
             return made
         finally:
-            for task in (working, renewing):
-                task.cancel()
-            await asyncio.wait({working, renewing})
             await self._end(lease, give_back=not isinstance(made, VariantRow))
-
-    async def _keep_renewing(self, lease: Lease) -> None:
-        """Show that this maker lives; returns once others may believe that it does not."""
-        renewed_at = time.monotonic()
-        while time.monotonic() - renewed_at < LEASE_SECONDS:
-            await asyncio.sleep(LEASE_SECONDS / 3)
-            asked_at = time.monotonic()
-            with suppress(DatabaseUnavailable):
-                if not await db.variant_leases.renew(self._database, lease):
-                    return
-                renewed_at = asked_at
 
     async def _end(self, lease: Lease, *, give_back: bool) -> None:
         try:
@@ -126,7 +108,9 @@ class VariantMaker:
         missing = iter([section for section in work.sections if section.index not in work.rows])
         await self._make_sections(work, itertools.islice(missing, 1))
         await asyncio.gather(*(self._make_sections(work, missing) for _ in range(AT_ONCE)))
-        return refused(work, work.failure) if work.failure else await self._bind(work)
+        if work.failure:
+            return refused(work, work.failure)
+        return await self.bind(work.assignment, [work.rows[section.index] for section in work.sections])
 
     async def _make_sections(self, work: Work, sections: Iterator[SourceSection]) -> None:
         """Make one after the other of those that nobody has begun, until one cannot be made."""
@@ -139,13 +123,13 @@ class VariantMaker:
                 log.warning("a section could not be made", chapter=work.making.order.chapter.id, reason=repr(failure))
                 work.failure = work.failure or failure
 
-    async def _bind(self, work: Work) -> VariantRow | Refusal:
-        """Put the sections together and store the whole."""
-        written = [row for row in work.rows.values() if row.model]
+    async def bind(self, assignment: Assignment, rows: Sequence[RenderingRow]) -> VariantRow | VariantFailed:
+        """Put the sections of a chapter together, all of them in order, and store the whole."""
+        written = [row for row in rows if row.model]
         if written and all(row.untranslated for row in written):
-            await self._writer.forget_untranslated(work.assignment)
+            await self._writer.forget_untranslated(assignment)
             return VariantFailed("No section could be made: what came was damaged, or in another language, twice.")
-        return await db.variants.store(self._database, bound(work))
+        return await db.variants.store(self._database, bound(assignment.order, rows))
 
     async def _wait_for_other(self, lease: Lease, work: Work) -> VariantRow | None:
         """Show what another process makes, until it makes it no more; None where that did not bring the whole."""
@@ -189,9 +173,8 @@ def refused(work: Work, failure: Failure) -> Refusal:
             return VariantFailed(f"The language model does not answer at this moment. {made}")
 
 
-def bound(work: Work) -> VariantRow:
+def bound(order: Order, rows: Sequence[RenderingRow]) -> VariantRow:
     """All sections in one."""
-    order, rows = work.making.order, [work.rows[section.index] for section in work.sections]
     form = form_key(order.form)
     return VariantRow(
         id=str(uuid.uuid4()),
@@ -202,7 +185,7 @@ def bound(work: Work) -> VariantRow:
         content="".join(row.content for row in rows),
         sections=tuple(
             PartRow(section.heading, section.hash.hex(), len(row.content), row.untranslated)
-            for section, row in zip(work.sections, rows, strict=True)
+            for section, row in zip(order.sections, rows, strict=True)
         ),
         model=next((row.model for row in reversed(rows) if row.model), ""),
         created_at=datetime.now(UTC),

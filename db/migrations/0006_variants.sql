@@ -41,3 +41,12 @@ CREATE TABLE variant_leases (
     PRIMARY KEY (chapter_id, level, language, hardware)
 );
 CREATE INDEX variant_leases_of_reader ON variant_leases (reader);
+
+-- What `footnote variants make` has submitted to the Message Batches API, or was about to: written before, so that a
+-- process that dies leaves nothing behind that is paid for and not found. A row goes when nothing is left to be taken.
+CREATE TABLE variant_batches (
+    id uuid PRIMARY KEY, -- also the beginning of each request's custom_id
+    provider_id text, -- null: nobody has noted yet whether it was submitted
+    sections jsonb NOT NULL, -- of each what it is, what a model said to it before, and its requests with their paid calls
+    created_at timestamptz NOT NULL DEFAULT now()
+);
