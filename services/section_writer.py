@@ -9,7 +9,7 @@ import db.variants
 from db.postgres import Database, DatabaseUnavailable
 from db.variants import FormKey, RenderingRow
 from services.brief import Brief, brief, prompt_version
-from services.claude import ClaudeFailed
+from services.claude import ClaudeFailed, Fault
 from services.glossary import Glossaries
 from services.ledger import Account, Feature, Ledger
 from services.making import Order
@@ -20,6 +20,7 @@ from services.rendition import Ask, Rendering
 from services.sections import SourceSection
 from services.variant_shelf import form_key
 
+ASKING_PAUSES = (1.0, 4.0)
 STORING_PAUSES = (0.5, 1.0, 2.0, 4.0)  # what was paid for is not thrown away while Postgres restarts
 log = structlog.get_logger()
 
@@ -94,12 +95,17 @@ class SectionWriter:
         await db.variants.forget_untranslated(self._database, form=assignment.form, hashes=hashes)
 
     async def _compose(self, ask: Ask, order: Order) -> Composed:
-        """What the model says; asked once more where it breaks off, since nobody has seen anything of it yet."""
-        prompt = prompt_of(ask)
-        try:
-            return await self._providers.compose(prompt, self._purse(order))
-        except ClaudeFailed as failure:
-            log.warning("a section is asked for once more", chapter=order.chapter.id, reason=str(failure))
+        """What the model says. Asked again where it fails or breaks off: nobody has seen anything of it yet, and who
+        waits for a chapter can wait for a while longer."""
+        prompt = Prompt(ask.system, ask.material, most=ask.most, feature=Feature.VARIANTS, cached=True)
+        for pause in ASKING_PAUSES:
+            try:
+                return await self._providers.compose(prompt, self._purse(order))
+            except ClaudeFailed as failure:
+                if failure.fault == Fault.LASTING:
+                    raise
+                log.warning("a section is asked for once more", chapter=order.chapter.id, reason=str(failure))
+            await asyncio.sleep(pause)
         return await self._providers.compose(prompt, self._purse(order))
 
     def _purse(self, order: Order) -> Purse:

@@ -69,7 +69,7 @@ _LONE = re.compile(
 _PAIR_OF_X = re.compile(r"<x([1-9]\d{0,3})\s*>\s*</x\1\s*>")
 _LINE_BREAK = re.compile(r"[ \t]*[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+[ \t]*")
 _HTML = re.compile(r"</?[A-Za-z][\w.-]*(?:\s[^<>]*)?/?>")
-_ID = re.compile(r"\{#|\{/\*|<!--")
+_NOT_IN_HEADINGS = re.compile(r"\{#|\{/\*|<!--|\|")  # the start of an id; a bar, which makes a table of some
 _MODULE = re.compile(r"(?:import|export) ")
 _LOOSE = re.compile(r"\*|~~|(?<!\w)_|_(?!\w)")
 _DEFINED = re.compile(r"\]\[([^\[\]]+)\]")
@@ -147,8 +147,8 @@ def _bad_words(segment: Segment, said: str) -> str | None:
         return f"there is no tag {html[0]} in the source"
     if "[^" in words and "[^" not in segment.text:
         return "it has a footnote: footnotes are only what tags stand for"
-    if segment.sort is SegmentSort.HEADING and (mark := _ID.search(words)) and mark[0] not in segment.text:
-        return f"it has {mark[0]}, which could be read as a heading's id"
+    if segment.sort is SegmentSort.HEADING and (mark := _NOT_IN_HEADINGS.search(words)) and mark[0] not in segment.text:
+        return f"it has {mark[0]}, which no heading may have that its source has not"
     if _MODULE.match(said) and not _MODULE.match(segment.text):
         return f"it may not begin with the word {said.split()[0]}"
     return None

@@ -14,12 +14,13 @@ from tests.faults import (
     quota_cases,
     storage_cases,
     storm,
+    variant_cases,
 )
 from tests.faults.case import CASES, Case
 
 GROUPS = (
     *(model_cases, storage_cases, index_cases, cache_cases, clock_cases),
-    *(quota_cases, budget_cases, kill_cases, process_cases),
+    *(quota_cases, budget_cases, kill_cases, process_cases, variant_cases),
     *(leavers, fallback_times, kills, storm),
 )
 
