@@ -25,6 +25,7 @@ from services.book_links import book_links
 from services.breaker import Breaker
 from services.chapter_sections import ChapterSections
 from services.claude import Claude, open_claude
+from services.claude_batches import open_batches
 from services.cohere import CohereEmbedder
 from services.emails import EmailAddress, read_email
 from services.embedding import Embedder, Embeds, token_counter
@@ -33,7 +34,7 @@ from services.hashing import open_hashing
 from services.ingestion import Ingestion
 from services.journal import Journal
 from services.ledger import MICRO, Budget, open_ledger
-from services.library import Library
+from services.library import Library, current_chapters
 from services.model_export import prepared_model
 from services.models import MODELS, UNKNOWN, Model, Prices, short
 from services.my_data import MyData
@@ -51,6 +52,7 @@ from services.variant_cache import open_variant_cache
 from services.variant_maker import VariantMaker
 from services.variant_shelf import VariantShelf
 from services.variants import Variants
+from services.workshop import Workshop
 from services.writer import Writer, read_rules
 from settings import Settings, SettingsInvalid
 
@@ -100,6 +102,52 @@ async def open_stores(settings: Settings, say: Say = silent) -> AsyncIterator[St
             opened.push_async_callback(shared.close)
             await shared.open()
         yield Stores(database, embedder, Ingestion(database, embedder, shared, settings.docs_path), shared)
+
+
+@asynccontextmanager
+async def open_workshop(settings: Settings) -> AsyncIterator[Workshop]:
+    """What makes chapters in other forms ahead of time: Postgres and the models, nothing else.
+
+    Raises SettingsInvalid without a key for a model, and NoBook.
+    """
+    prices, secrets = prices_of(settings), await signing_secrets(settings)
+    async with AsyncExitStack() as opened:
+        providers = await opened.enter_async_context(open_providers(settings, prices))
+        if not providers:
+            raise SettingsInvalid("No language model is set up: set ANTHROPIC_API_KEY, or OPENROUTER_API_KEY.")
+        database = await opened.enter_async_context(open_database(settings))
+        chapters = await current_chapters(database, Site(settings.book_url, settings.translation_url))
+        ledger = await opened.enter_async_context(open_ledger(database, prices, budget_of(settings)))
+        redis_url = settings.redis_url.get_secret_value()
+        shelf = VariantShelf(database, await opened.enter_async_context(open_variant_cache(redis_url)))
+        writer = SectionWriter(database, providers, ledger, glossaries_of(settings))
+        batches = None
+        if key := settings.anthropic_api_key.get_secret_value():
+            url = settings.anthropic_base_url
+            batches = await opened.enter_async_context(open_batches(base_url=url, api_key=key, prices=prices))
+        yield Workshop(
+            database=database,
+            chapters=chapters,
+            languages=settings.languages,
+            models=settings.claude_models if batches else (settings.openrouter_model,),
+            ledger=ledger,
+            shelf=shelf,
+            writer=writer,
+            maker=VariantMaker(database, shelf, quotas_of(settings, database, secrets[0]), writer),
+            batches=batches,
+        )
+
+
+@asynccontextmanager
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
+    """Postgres, migrated."""
+    async with AsyncExitStack() as opened:
+        url = settings.database_url or await opened.enter_async_context(
+            embedded_postgres(settings.data_dir / "postgres")
+        )
+        database = Database(await opened.enter_async_context(pool(url)))
+        await migrate(settings.database_direct_url or url)
+        yield database
 
 
 @asynccontextmanager

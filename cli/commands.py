@@ -1,65 +1,34 @@
-"""The commands: `footnote serve · ingest · eval · migrate · prepare · schema`."""
+"""The commands: `footnote serve · ingest · eval · migrate · prepare · schema · variants`."""
 
 import asyncio
-import contextlib
-import signal
 import sys
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 from rich.console import Console
 
 import schema as graphql_schema
 from bootstrap import open_embedding, open_stores
-from cli.serving import CannotListen, serve_book
+from cli.running import explained, run
+from cli.serving import serve_book
 from cli.terminal import lines, progress_bars, report, screen, set_up_logs, warn
-from db.embedded_postgres import EmbeddedPostgresFailed
-from db.migrate import MigrationChanged, MigrationFailed
+from cli.variants import variants
 from db.migrate import migrate as run_migrations
-from db.postgres import BadDatabaseUrl, DatabaseUnavailable
-from db.vectors import IndexInUse, IndexMismatch, IndexUnavailable
-from evals.anchors import NoTruth
 from evals.evaluation import evaluate_book
-from evals.labels import Labels, NoLabels, read_labels
-from services.cohere_api import CohereMissing
-from services.docusaurus import BookNotFound
-from services.embedding import EmbedderUnavailable
-from services.ingestion import OtherBook
-from services.library import NoBook
+from evals.labels import Labels, read_labels
 from services.manuscript import book
-from services.model_export import ModelError
 from services.retrieval import SIGNALS
-from settings import Settings, SettingsInvalid, read_settings
-
-Result = TypeVar("Result")
-EXPECTED = (
-    BadDatabaseUrl,
-    BookNotFound,
-    CannotListen,
-    CohereMissing,
-    DatabaseUnavailable,
-    EmbeddedPostgresFailed,
-    EmbedderUnavailable,
-    IndexInUse,
-    IndexMismatch,
-    IndexUnavailable,
-    MigrationChanged,
-    MigrationFailed,
-    ModelError,
-    NoBook,
-    NoLabels,
-    NoTruth,
-    OtherBook,
-    SettingsInvalid,
-)
+from settings import Settings, read_settings
 
 
 @click.group()
 @click.version_option(package_name="footnote")
 def main() -> None:
     """Footnote: ask a textbook, get answers made only of what it says."""
+
+
+main.add_command(variants)
 
 
 @main.command()
@@ -171,28 +140,3 @@ async def prepare_stores(settings: Settings) -> None:
     """Open the stores once: what they prepare, they keep."""
     async with open_stores(settings, screen.print):
         screen.print(f"Ready: model and database are in {settings.data_dir.resolve()}")
-
-
-@contextlib.contextmanager
-def explained() -> Iterator[None]:
-    """What can be expected to go wrong is told in one line, without a traceback."""
-    try:
-        yield
-    except EXPECTED as problem:
-        raise click.ClickException(str(problem)) from None
-
-
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run to the end, or to Ctrl-C or SIGTERM: what was opened is closed all the same."""
-
-    async def until_told() -> Result:
-        task = asyncio.ensure_future(work)
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await task
-
-    try:
-        return asyncio.run(until_told())
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    except asyncio.CancelledError:
-        sys.exit(128 + signal.SIGTERM)

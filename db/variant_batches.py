@@ -43,6 +43,11 @@ class SectionRow:
     replies: tuple[Reply, ...]
     requests: tuple[RequestRow, ...]
 
+    @property
+    def key(self) -> tuple[FormKey, str, bytes]:
+        """What is made once."""
+        return self.form, self.prompt, bytes.fromhex(self.hash)
+
 
 @dataclass(frozen=True, slots=True)
 class BatchRow:

@@ -1,11 +1,11 @@
 """Sections made through the Message Batches API, at half the price, and taken up again after whatever happened."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 import db.variant_batches
-from db.variant_batches import BatchRow, Reply, SectionRow
+from db.variant_batches import Reply, SectionRow
 from db.variants import FormKey
 from services.chapter_sections import ChapterSections
 from services.claude import ClaudeFailed
@@ -19,7 +19,8 @@ from services.variant_shelf import form_of
 from services.workshop import Workshop
 
 FAILURES = 2  # requests for a section that may bring no reply
-log_lost = "Batch {} is lost: {}"
+GOES_ON = "What was submitted goes on without this command. Run it again to take the results."
+UNDER_WAY = "Batch under way"
 
 
 class BatchesFailed(Exception):
@@ -29,15 +30,15 @@ class BatchesFailed(Exception):
 class BatchMaking:
     """The making of these sections, and of those that an earlier run had submitted.
 
-    Each batch is noted before it is submitted and until nothing can come of it any more: not before the sections that it
-    leaves unfinished are part of a newer one. So whoever is killed has lost nothing but time.
+    Each batch is noted before it is submitted, and until the sections that it leaves unfinished are part of a newer
+    one. So whoever is killed has lost nothing but time.
     """
 
     def __init__(
         self,
         workshop: Workshop,
         batches: VariantBatches,
-        stocks: list[Stock],
+        stocks: Sequence[Stock],
         jobs: dict[Key, Job],
         show: Show,
         say: Callable[[str], None],
@@ -85,15 +86,16 @@ class BatchMaking:
                 await self._submit()  # what failed its checks, and what there is room for now
             return self._made
         except ClaudeFailed as failure:
-            raise BatchesFailed(f"Claude's message batches cannot be used at this moment: {failure}.{self._goes_on}") from failure
+            raise BatchesFailed(
+                f"Claude's message batches cannot be used at this moment: {failure}.{self._goes_on}"
+            ) from failure
         except asyncio.CancelledError:
-            self._say(self._goes_on.strip())
+            self._say(self._goes_on)
             raise
 
     @property
     def _goes_on(self) -> str:
-        goes_on = " What was submitted goes on without this command; run it again and it takes the results."
-        return goes_on if self._batches.noted else ""
+        return GOES_ON if self._batches.noted else ""
 
     async def _take_up(self) -> None:
         """Go on with the batches of earlier runs, the newest first: it is the newest that goes on with a section."""
@@ -111,12 +113,12 @@ class BatchMaking:
 
     async def _job(self, section: SectionRow, seen: set[Key]) -> Job | None:
         """The job of a section that is asked for; None where it is made, or not wanted so any more."""
-        key = (section.form, section.prompt, bytes.fromhex(section.hash))
-        stock = await self._stock(section.chapter_id, section.form)
-        if not stock or key in seen or section.prompt != stock.assignment.prompt or key[2] not in stock.jobs:
+        stock, hash = await self._stock(section.chapter_id, section.form), bytes.fromhex(section.hash)
+        wanted = stock and section.prompt == stock.assignment.prompt and stock.jobs.get(hash)
+        if not stock or not wanted or section.key in seen:
             return None
-        seen.add(key)
-        return await asyncio.to_thread(begun, stock.assignment, stock.jobs[key[2]].section, section.replies)
+        seen.add(section.key)
+        return await asyncio.to_thread(begun, stock.assignment, wanted.section, section.replies)
 
     async def _stock(self, chapter_id: str, form: FormKey) -> Stock | None:
         """What there is of a chapter in a form, if there is still such a chapter."""
@@ -142,7 +144,7 @@ class BatchMaking:
         """Take what came of a batch, as soon as it has ended."""
         keys = {one.job.key for one in batch.asked.values() if one.job}
         try:
-            await self._batches.wait(batch, lambda done: self._show(f"Calls of {batch.provider_id}", done, batch.requests))
+            await self._batches.wait(batch, lambda done: self._show(UNDER_WAY, done, batch.requests))
             async with aclosing(self._batches.results(batch)) as results:
                 async for asked, result in results:
                     await self._hear(asked, result)

@@ -17,7 +17,7 @@ OPENING = '<div dir="rtl">'
 CLOSING = "</div>"
 
 _CONTAINED = re.compile(r"[ \t>]|[-+*][ \t]|\d{1,9}[.)][ \t]")
-_STRAY_COLONS = re.compile(r"^[ \t>]*:{3,}[ \t]*$", re.MULTILINE)
+_STRAY_COLONS = re.compile(r"[ \t>]*:{3,}[ \t]*")
 _BLANK_LINE = re.compile(r"[ \t]*(?:\n[ \t]*(?:\n|\Z)|\Z)")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
 
@@ -55,17 +55,20 @@ def marks(content: str, start: int, end: int) -> list[tuple[int, str]]:
 
     None where the section begins inside a list or a quote, which a mark would end.
     """
-    source = Source.read(content[start:end])
     if cuts_fences(content, start, end) or (start and _begins_contained(content, start)):
         return []
-    blocks = _joined(list(_blocks(source)))
+    source = Source.read(content[start:end])
+    lines = source.text.split("\n")
+    blocks = _joined(list(_blocks(source.text, lines)))
     if blocks and _begins_contained(content, end):
         blocks[-1] = replace(blocks[-1], reading=_Reading.APART)
-    return [
-        mark
-        for first, last in _runs(blocks)
-        for mark in _around(content, start + source.offsets[first], start + _line_end(source, last))
-    ]
+    found: list[tuple[int, str]] = []
+    for first, last in _runs(blocks):
+        while not lines[last - 1].strip(" \t"):  # lists take in the blank lines below them
+            last -= 1
+        end_of_line = source.offsets[last - 1] + len(lines[last - 1])
+        found += _around(content, start + source.offsets[first], start + end_of_line)
+    return found
 
 
 def _begins_contained(content: str, start: int) -> bool:
@@ -73,8 +76,8 @@ def _begins_contained(content: str, start: int) -> bool:
     return _CONTAINED.match(content, blank.end() if blank else start) is not None
 
 
-def _blocks(source: Source) -> Iterator[_Block]:
-    tokens = parser().parse(source.text, {})
+def _blocks(text: str, lines: Sequence[str]) -> Iterator[_Block]:
+    tokens = parser().parse(text, {})
     position = 0
     while position < len(tokens):
         first = position
@@ -82,20 +85,16 @@ def _blocks(source: Source) -> Iterator[_Block]:
             position += 1
         position += 1
         if place := tokens[first].map:
-            yield _Block(place[0], place[1], _reading(source, tokens[first]), tuple(_tags(tokens[first:position])))
+            reading = _reading(tokens[first], lines[slice(*place)])
+            yield _Block(place[0], place[1], reading, tuple(_tags(tokens[first:position])))
 
 
-def _reading(source: Source, token: Token) -> _Reading:
-    first, last = token.map or (0, 0)
+def _reading(token: Token, lines: Sequence[str]) -> _Reading:
     # An admonition that goes on in the next section, or the end of one that began before this one.
     is_cut = not token.meta.get("closed", True)
     if token.type == "paragraph_open":
-        is_cut = any(_STRAY_COLONS.fullmatch(line) for line in _lines(source)[first:last])
+        is_cut = any(map(_STRAY_COLONS.fullmatch, lines))
     return _Reading.APART if is_cut else _READINGS.get(token.type, _Reading.WORDS)
-
-
-def _lines(source: Source) -> list[str]:
-    return source.text.split("\n")
 
 
 def _tags(tokens: Sequence[Token]) -> Iterator[mdx.Piece]:
@@ -160,11 +159,3 @@ def _around(content: str, start: int, end: int) -> list[tuple[int, str]]:
     opening = f"{OPENING}\n\n"
     closing = f"\n\n{CLOSING}"
     return [(start, f"\n{opening}" if above.strip(" \t\n") else opening), (end, closing if below else f"{closing}\n")]
-
-
-def _line_end(source: Source, last: int) -> int:
-    """Where the last line before line `last` ends that is not blank."""
-    lines = _lines(source)
-    while not lines[last - 1].strip(" \t"):
-        last -= 1
-    return source.offsets[last - 1] + len(lines[last - 1])

@@ -110,7 +110,7 @@ class Glossaries:
     def of(self, language: str) -> Glossary:
         """The glossary of a language, which may have no entries."""
         if language not in self._read:
-            own = self._own / f"{language}.tsv" if self._own else None
+            own = self._own / f"{written(language)}.tsv" if self._own else None
             self._read[language] = Glossary.read(language, own if own and own.is_file() else None)
         return self._read[language]
 

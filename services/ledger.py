@@ -81,8 +81,7 @@ class Ledger:
     def wanted(self, account: Account, models: Sequence[str], most: Tokens, *, batch: bool = False) -> list[Wanted]:
         """One call in its forms, all of one new id: by the first of the models while the budget is not used up to
         `cheaper_at`, by the last as long as there is any for this."""
-        id = str(uuid.uuid4())
-        end = self._budget.no_variants_at if account.feature == Feature.VARIANTS else Decimal(1)
+        id, end = str(uuid.uuid4()), self._end(account.feature)
         steps = [min(self._budget.cheaper_at, end)] * (len(models) - 1) + [end]
         return [
             Wanted(
@@ -97,6 +96,10 @@ class Ledger:
             )
             for model, step in zip(models, steps, strict=True)
         ]
+
+    async def room(self, feature: Feature) -> Decimal:
+        """What is left for it of today's budget, in micro-dollars."""
+        return max(Decimal(0), self._budget.day * self._end(feature) - await db.ledger.used(self._database))
 
     async def reserve(
         self, account: Account, models: Sequence[str], most: Tokens, *, batch: bool = False
@@ -146,6 +149,10 @@ class Ledger:
         except asyncio.CancelledError:
             self._late.append(settlement)
             raise
+
+    def _end(self, feature: Feature) -> Decimal:
+        """The part of the budget that there is for it."""
+        return self._budget.no_variants_at if feature == Feature.VARIANTS else Decimal(1)
 
     async def _settle(self, settlement: Settlement) -> None:
         await db.ledger.settle(self._database, settlement)

@@ -13,6 +13,7 @@ from services.places import Part, Sort, parts
 from services.segments import Tag
 
 _VERBATIM = frozenset({"code", "pre", "kbd", "samp", "var", "tt", "script", "style", "svg", "math", "CodeBlock"})
+_DEEPEST = 20  # elements in each other; beyond it is no prose
 _SYNTAX = re.compile(r"[<{}$]")
 _EDGE = re.compile(r"\s*")
 
@@ -34,7 +35,7 @@ def masked(text: str, env: EnvType) -> Iterator[Masked]:
     told apart safely is left out. `env` has the definitions of the page.
     """
     found = _with_elements(parts(text, env))
-    if _cross(found):
+    if not _is_tree(found):
         return
     masker = _Masker(text, found)
     for start, end in masker.stretches(0, len(text)):
@@ -162,9 +163,8 @@ class _Masker:
         return found.end() if found else start
 
     def _outermost(self, start: int, end: int) -> Iterator[Part]:
-        for part in self._parts[bisect_left(self._starts, start) :]:
-            if part.start >= end:
-                return
+        for index in range(bisect_left(self._starts, start), bisect_left(self._starts, end)):
+            part = self._parts[index]
             if part.start >= start:
                 yield part
                 start = part.end
@@ -186,16 +186,16 @@ def _with_elements(found: Sequence[Part]) -> list[Part]:
     return sorted(whole, key=lambda part: (part.start, -part.end))
 
 
-def _cross(found: Sequence[Part]) -> bool:
-    """Whether a part begins in another one and ends after it."""
+def _is_tree(found: Sequence[Part]) -> bool:
+    """Whether each part ends before the one that it begins in, and none is too deep in others."""
     ends: list[int] = []
     for part in found:
         while ends and ends[-1] <= part.start:
             ends.pop()
-        if ends and ends[-1] < part.end:
-            return True
+        if (ends and ends[-1] < part.end) or len(ends) > _DEEPEST:
+            return False
         ends.append(part.end)
-    return False
+    return True
 
 
 def _is_half(part: Part) -> bool:

@@ -1,7 +1,7 @@
 """Where the parts of an inline text stand: markdown-it finds them, but does not say where."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -68,7 +68,7 @@ _RULES = (
 )
 _FOUND = "parts"  # the key of the env under which they are collected
 _URL = re.compile(r"(?:https?://|www\.)[^\s<]+", re.IGNORECASE)
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _AFTER_URL = "?!.,:;*_~'\""
 
 
@@ -79,40 +79,57 @@ def parts(text: str, env: EnvType) -> list[Part]:
     """
     found: list[Part] = []
     _parser().inline.parse(text, _parser(), {**env, _FOUND: found}, [])
-    found.sort(key=lambda part: (part.start, -part.end))
-    for start, end in addresses(text):
-        found = _with_address(found, start, end)
-    return found
+    found.sort(key=_place)
+    return sorted(_with_addresses(found, addresses(text)), key=_place)
 
 
 def addresses(text: str) -> list[tuple[int, int]]:
     """Where bare URLs and e-mail addresses stand in a text, as GFM links them."""
     found = [(url.start(), _url_end(text, *url.span())) for url in _URL.finditer(text)]
-    covered = [range(*place) for place in found]
-    emails = [email.span() for email in _EMAIL.finditer(text)]
-    return sorted([*found, *(email for email in emails if not any(email[0] in place for place in covered))])
+    position = 0
+    for start, end in [*found, (len(text), len(text))]:
+        found += [email.span() for email in _EMAIL.finditer(text, position, start)]
+        position = end
+    return sorted(found)
 
 
 def _url_end(text: str, start: int, end: int) -> int:
     """Punctuation that ends a sentence is no part of a URL, nor is a parenthesis that was opened before it."""
-    while end > start:
-        last = text[end - 1]
-        unopened = last == ")" and text.count(")", start, end) > text.count("(", start, end)
-        if last not in _AFTER_URL and not unopened:
-            break
+    unopened = text.count(")", start, end) - text.count("(", start, end)
+    while text[end - 1] in _AFTER_URL or (text[end - 1] == ")" and unopened > 0):
         end -= 1
+        unopened -= text[end] == ")"
     return end
 
 
-def _with_address(found: list[Part], start: int, end: int) -> list[Part]:
-    """An address ends where another part does, or begins; what looks like an escape inside is a piece of it."""
-    around = [part for part in found if part.start <= start < part.end]
-    if any(not part.inner or not part.inner[0] <= start < part.inner[1] for part in around):
-        return found
-    end = min([end, *(part.inner[1] for part in around if part.inner)])
-    end = min([end, *(part.start for part in found if start < part.start and part.sort is not Sort.MARK)])
-    kept = [part for part in found if not (start <= part.start < end)]
-    return sorted([*kept, Part(Sort.ADDRESS, start, end)], key=lambda part: (part.start, -part.end))
+def _with_addresses(found: Sequence[Part], places: Sequence[tuple[int, int]]) -> Iterator[Part]:
+    """The parts, and the addresses that stand in the text beside them or in the words of a link.
+
+    An address ends where another part begins or the words do; what looks like an escape inside is a piece of it.
+    """
+    around: list[Part] = []
+    position = 0
+    for start, end in places:
+        while position < len(found) and found[position].start <= start:
+            around.append(found[position])
+            yield found[position]
+            position += 1
+        around = [part for part in around if start < part.end]
+        if any(not part.inner or not part.inner[0] <= start < part.inner[1] for part in around):
+            continue
+        end = min([end, *(part.inner[1] for part in around if part.inner)])
+        while position < len(found) and found[position].start < end:
+            if found[position].sort is not Sort.MARK:
+                end = found[position].start
+                break
+            position += 1
+        yield Part(Sort.ADDRESS, start, end)
+    yield from found[position:]
+
+
+def _place(part: Part) -> tuple[int, int]:
+    """Sorts those that stand in others behind them."""
+    return part.start, -part.end
 
 
 @cache

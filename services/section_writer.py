@@ -68,7 +68,7 @@ class SectionWriter:
         Raises BudgetSpent, ClaudeFailed and DatabaseUnavailable.
         """
         rendering, model = Rendering(assignment.brief, section), ""
-        while asks := rendering.asks():
+        while asks := await asyncio.to_thread(rendering.asks):
             for ask in asks:
                 composed = await self._compose(ask, assignment.order)
                 model = composed.model

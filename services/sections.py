@@ -38,9 +38,8 @@ Edit = tuple[int, int, str]  # what stands in the place of a range of the conten
 
 _FOOTNOTES = "footnote-label"  # of the heading that Docusaurus adds, which stands nowhere in the content
 _LINE_BREAK = re.compile(r"\n[ \t>]*")
-_HASHED = re.compile(r"\s*[ \t>*+\d.)-]*#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*$", re.MULTILINE)
+_HASHED = re.compile(r"(?:[ \t]*\n)*[ \t>*+\d.)-]*#{1,6}[ \t]+")
 _EMPHASIS = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
-_LINE = re.compile(r".*?(?=[ \t]*$)", re.MULTILINE)
 
 
 def take_apart(content: str, sections: Sequence[Section]) -> tuple[SourceSection, ...]:
@@ -132,8 +131,14 @@ def _id(content: str, section: SourceSection, edits: Sequence[Edit]) -> Iterator
 
 def _heading_place(content: str, section: SourceSection) -> tuple[int, int] | None:
     """Where the text of a section's heading stands, an explicit id included; None for one that is written as a tag."""
-    if hashed := _HASHED.match(content, section.start, section.end):
-        return hashed.span(1)
+    hashed = _HASHED.match(content, section.start, section.end)
     underlined = [segment for segment in section.segments if segment.sort is SegmentSort.HEADING]
-    line = _LINE.match(content, underlined[-1].end) if underlined else None
-    return (underlined[0].start, line.end()) if line else None
+    if not hashed and not underlined:
+        return None
+    start, last = (hashed.end(), hashed.end()) if hashed else (underlined[0].start, underlined[-1].end)
+    end = content.find("\n", last, section.end)
+    text = content[start : end if end >= 0 else section.end].rstrip(" \t")
+    bare = text.rstrip("#")
+    if hashed and bare.endswith((" ", "\t")):  # hashes at the end are only for the eye
+        text = bare.rstrip(" \t")
+    return start, start + len(text)

@@ -5,7 +5,6 @@ import itertools
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import structlog
 
@@ -14,7 +13,8 @@ import db.variants
 from db.postgres import Database, DatabaseUnavailable
 from db.quotas import Place
 from db.variant_leases import Lease, Refused
-from db.variants import PartRow, RenderingRow, VariantRow
+from db.variants import RenderingRow, VariantRow
+from services.binding import bound
 from services.claude import ClaudeFailed
 from services.leases import while_held
 from services.making import Making, Order
@@ -129,7 +129,8 @@ class VariantMaker:
         if written and all(row.untranslated for row in written):
             await self._writer.forget_untranslated(assignment)
             return VariantFailed("No section could be made: what came was damaged, or in another language, twice.")
-        return await db.variants.store(self._database, bound(assignment.order, rows))
+        variant = await asyncio.to_thread(bound, assignment.order, rows)
+        return await db.variants.store(self._database, variant)
 
     async def _wait_for_other(self, lease: Lease, work: Work) -> VariantRow | None:
         """Show what another process makes, until it makes it no more; None where that did not bring the whole."""
@@ -171,22 +172,3 @@ def refused(work: Work, failure: Failure) -> Refusal:
             return busy("It cannot be stored at this moment.")
         case _:
             return VariantFailed(f"The language model does not answer at this moment. {made}")
-
-
-def bound(order: Order, rows: Sequence[RenderingRow]) -> VariantRow:
-    """All sections in one."""
-    form = form_key(order.form)
-    return VariantRow(
-        id=str(uuid.uuid4()),
-        chapter_id=order.chapter.id,
-        level=form.level,
-        language=form.language,
-        hardware=form.hardware,
-        content="".join(row.content for row in rows),
-        sections=tuple(
-            PartRow(section.heading, section.hash.hex(), len(row.content), row.untranslated)
-            for section, row in zip(order.sections, rows, strict=True)
-        ),
-        model=next((row.model for row in reversed(rows) if row.model), ""),
-        created_at=datetime.now(UTC),
-    )

@@ -30,11 +30,12 @@ def ordered(wanted: Wanted, chapters: Sequence[Chapter], offered: Sequence[str])
     `offered` are the languages that chapters are translated into. Raises BadOrder.
     """
     chosen = chosen_of(chapters, wanted.chapters)
-    languages = [spelt(language, chapters, offered) for language in wanted.languages] or [None]
+    languages: list[str | None] = [spelt(language, chapters, offered) for language in wanted.languages] or [None]
+    levels: list[Level | None] = [*wanted.levels] or [None]
     pairs = [
         (chapter, Form(level, language or chapter.language, wanted.hardware if level else None))
         for language in languages
-        for level in wanted.levels or [None]
+        for level in levels
         for chapter in chosen
         if level or (language and language != chapter.language)
     ]

@@ -65,6 +65,11 @@ def form_key(form: Form) -> FormKey:
     return FormKey(form.level or "", form.language, form.hardware or "")
 
 
+def form_of(key: FormKey) -> Form:
+    """A form as it was stored."""
+    return Form(Level(key.level) if key.level else None, key.language, Hardware(key.hardware) if key.hardware else None)
+
+
 def is_fresh(row: VariantRow, sections: Sections) -> bool:
     """Whether it was made of the very sections that the chapter has now."""
     return [part.hash for part in row.sections] == [section.hash.hex() for section in sections]

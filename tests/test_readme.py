@@ -5,7 +5,12 @@ import json
 import re
 from pathlib import Path
 
+from tests.claude import ScriptedClaude
+from tests.claude.translating import translating
+from tests.conftest import MakeSettings
 from tests.processes import NODE, ROOT, Server
+from tests.readers import sign_up
+from tests.serving import Served, serving
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -17,7 +22,7 @@ def block(language: str, holding: str) -> str:
     return found
 
 
-async def run(code: str, running: Server, *program: str | Path, cwd: Path = ROOT) -> str:
+async def run(code: str, running: Server | Served, *program: str | Path, cwd: Path = ROOT) -> str:
     """What the code prints, when it is run against this server."""
     here = running.url.removeprefix("http://").removesuffix("/graphql")
     process = await asyncio.create_subprocess_exec(
@@ -64,6 +69,19 @@ async def test_who_signs_up_logs_in_and_asks_over_http_and_over_a_socket(sample_
     program = (NODE, "--input-type=module")
     told = await run(block("js", "connectionParams"), sample_book, *program, cwd=ROOT / "tests" / "frontend")
     assert "stops the robot" in told
+
+
+async def test_a_chapter_is_made_for_whoever_signed_in(
+    new_settings: MakeSettings, database_url: str, claude: ScriptedClaude
+) -> None:
+    claude.always(translating())
+    settings = new_settings(database_url=database_url, anthropic_api_key="key", anthropic_base_url=claude.url)
+    async with serving(settings) as served:
+        reader = await sign_up(served.url)
+        code = block("bash", "chapterVariant").replace("$TOKEN", reader.token).replace("learning/safety", "lamp")
+        told = await run(code, served, "bash")
+    assert re.findall(r'"__typename":"(\w+)"', told) == [*["VariantSection"] * 4, "VariantFinished"]
+    assert '"direction":"RTL"' in told
 
 
 async def test_the_question_that_serving_prints_can_be_run(sample_book: Server) -> None:
