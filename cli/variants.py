@@ -130,8 +130,8 @@ def remarks(plan: Plan, settings: Settings, *, batches: bool) -> Iterator[str]:
     """What the figures do not say."""
     if plan.jobs:
         price = plan.total.in_batches if batches else plan.total.at_once
-        yield "Batched is through the Message Batches API, at once without it. At most: if every call says all that it"
-        yield "may, and every section fails its checks and is asked for once more."
+        yield "Batched: through the Message Batches API. At once: without it. At most: as if every call said all that"
+        yield "it may, and all were asked for once more, as those are that fail their checks."
         yield f"These will be made {way(settings, batches=batches)}, for about {dollars(price.expected)}."
         if plan.room < price.most:
             yield f"Today's budget has {dollars(plan.room)} left for them: what it has no room for waits for tomorrow."

@@ -1,7 +1,7 @@
 """Inline rules of MDX and remark-directive for markdown-it, and the plain text of what they find."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
@@ -25,7 +25,7 @@ def use_mdx_inlines(md: MarkdownIt) -> None:
     md.disable(["html_inline", "autolink"])
     md.enable("strikethrough")
     ruler = md.inline.ruler
-    ruler.before("escape", "math_inline", math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True))
+    ruler.before("escape", "math_inline", _math())
     ruler.before("autolink", "mdx", _mdx)
     ruler.before("autolink", "directive", _directive)
 
@@ -44,6 +44,22 @@ def slug_and_id(tokens: Sequence[Token]) -> tuple[str, str | None]:
     """The `slug_text` of a heading and the explicit id at its end, if it has one; it counts in a code span too."""
     slug = slug_text(tokens)
     return explicit_id(slug) if re.search(r"\{#.+\}$", slug) else (slug, None)
+
+
+def _math() -> Callable[[StateInline, bool], bool]:
+    inside = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
+    at_start = math_inline_dollar(allow_space=False, allow_digits=True, allow_double=True)
+
+    def math(state: StateInline, silent: bool) -> bool:
+        # The plugin wants no digit before the dollar; at the start of a text it takes the last character for that.
+        if state.pos:
+            return inside(state, silent)
+        if not at_start(state, True):
+            return False
+        end, state.pos = state.pos, 0
+        return not state.src[end : end + 1].isdigit() and at_start(state, silent)
+
+    return math
 
 
 def _mdx(state: StateInline, silent: bool) -> bool:

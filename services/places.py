@@ -85,12 +85,11 @@ def parts(text: str, env: EnvType) -> list[Part]:
 
 def addresses(text: str) -> list[tuple[int, int]]:
     """Where bare URLs and e-mail addresses stand in a text, as GFM links them."""
-    found = [(url.start(), _url_end(text, *url.span())) for url in _URL.finditer(text)]
-    position = 0
-    for start, end in [*found, (len(text), len(text))]:
-        found += [email.span() for email in _EMAIL.finditer(text, position, start)]
-        position = end
-    return sorted(found)
+    urls = [(url.start(), _url_end(text, *url.span())) for url in _URL.finditer(text)]
+    ends = [0, *(place for url in urls for place in url), len(text)]
+    gaps = zip(ends[::2], ends[1::2], strict=True)
+    emails = [email.span() for start, end in gaps for email in _EMAIL.finditer(text, start, end)]
+    return sorted([*urls, *emails])
 
 
 def _url_end(text: str, start: int, end: int) -> int:

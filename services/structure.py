@@ -67,7 +67,7 @@ class _Text:
         tokens = parser().parse(Source.read(content).text, env)
         self._slugger = Slugger()
         self._line = 0
-        self.blocks = list(self._blocks(list(_without_marks(tokens)), env))
+        self.blocks = list(self._blocks(_without_marks(tokens), env))
         references = env.get("references", {}).items()
         self.definitions = Counter(f"[{label}]: {target['href']} {target['title']}" for label, target in references)
         self.definitions.update(f"[^{label[1:]}]" for label in env.get("footnotes", {}).get("refs", {}))
@@ -96,20 +96,19 @@ class _Text:
         return shown
 
 
-def _without_marks(tokens: Sequence[Token]) -> Iterator[Token]:
-    """All tokens but the marks of direction around blocks."""
-    marks: list[bool] = []  # of each element that is open, whether it is one
-    for token in tokens:
-        dropped = False
+def _without_marks(tokens: Sequence[Token]) -> list[Token]:
+    """All tokens but the marks of direction around blocks and what closes them."""
+    waiting: list[int | None] = []  # for each element that is open, its place if it is a mark
+    dropped: set[int] = set()
+    for place, token in enumerate(tokens):
         for part in (token, *(token.children or ())):
             piece: mdx.Piece | None = part.meta.get("piece")
             if piece and piece.name == "div" and piece.sort is mdx.Sort.OPEN:
-                dropped = part is token and piece.source == OPENING
-                marks.append(dropped)
-            elif piece and piece.name == "div" and piece.sort is mdx.Sort.CLOSE and marks:
-                dropped = marks.pop()
-        if not dropped:
-            yield token
+                waiting.append(place if part is token and piece.source == OPENING else None)
+            elif piece and piece.name == "div" and piece.sort is mdx.Sort.CLOSE and waiting:
+                mark = waiting.pop()
+                dropped |= {mark, place} if mark is not None else set()
+    return [token for place, token in enumerate(tokens) if place not in dropped]
 
 
 def _kind(token: Token) -> str:
@@ -118,14 +117,14 @@ def _kind(token: Token) -> str:
     if token.type == "ordered_list_open":
         return f"a list with numbers from {token.attrGet('start') or 1}"
     if token.type == "directive_open":
-        return f"an admonition {token.info}"
+        return f"an admonition {token.info.strip()}"
     if token.type == "footnote_reference_open":
         return f"the footnote {token.meta['label']}"
     if token.type == "mdx":
         return f"the tag {token.meta['piece'].source}"
-    name = _NAMES.get(token.type, token.type)
-    close = " without blank lines around it" if token.hidden else ""
-    return f"{name}{close}{token.attrGet('style') or ''}"
+    style = token.attrGet("style")
+    more = " without blank lines around it" if token.hidden else f" with {style}" if style else ""
+    return f"{_NAMES.get(token.type, token.type)}{more}"
 
 
 def _exact(token: Token) -> str:
