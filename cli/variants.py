@@ -20,7 +20,7 @@ from services.variant_orders import Wanted
 from services.variant_plan import Line, Plan, planned
 from settings import Settings, read_settings
 
-FIGURES = ("chapters", "there", "to make", "calls", "batched", "at most", "at once", "at most")
+FIGURES = ("chapters", "there", "new", "calls", "batched", "at most", "at once", "at most")
 
 
 @click.group()
@@ -111,7 +111,7 @@ def show(plan: Plan, settings: Settings, *, batches: bool) -> None:
 def table(plan: Plan) -> Table:
     """A line for each form, and their sum."""
     figures = (Column(name, justify="right", no_wrap=True) for name in FIGURES)
-    shown = Table("form", *figures, box=box.SIMPLE, pad_edge=False, collapse_padding=True)
+    shown = Table(Column("form", min_width=12), *figures, box=box.SIMPLE, pad_edge=False, collapse_padding=True)
     for form, line in plan.lines.items():
         shown.add_row(described(form), *figures_of(line))
     if len(plan.lines) > 1:

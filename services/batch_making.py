@@ -86,9 +86,8 @@ class BatchMaking:
                 await self._submit()  # what failed its checks, and what there is room for now
             return self._made
         except ClaudeFailed as failure:
-            raise BatchesFailed(
-                f"Claude's message batches cannot be used at this moment: {failure}.{self._goes_on}"
-            ) from failure
+            why = f"Claude's message batches cannot be used at this moment: {failure}"
+            raise BatchesFailed(f"{why}\n{self._goes_on}".strip()) from failure
         except asyncio.CancelledError:
             self._say(self._goes_on)
             raise

@@ -9,6 +9,7 @@ from itertools import groupby
 from markdown_it.token import Token
 
 from services import mdx
+from services.markdown import begins_page
 from services.masking import is_verbatim
 from services.parser import parser
 from services.source import Source, cuts_fences
@@ -32,12 +33,16 @@ class _Reading(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A block of the top level from line `first` to before line `last`, and the tags in it that open or close."""
+    """A block of the top level from line `first` to before line `last`, and the tags in it that open or close.
+
+    `is_title`: it is a heading of level 1.
+    """
 
     first: int
     last: int
     reading: _Reading
     tags: tuple[mdx.Piece, ...]
+    is_title: bool = False
 
 
 _READINGS = {
@@ -53,13 +58,16 @@ _READINGS = {
 def marks(content: str, start: int, end: int) -> list[tuple[int, str]]:
     """What to insert into a section of a chapter's content, and where. Each section closes what it opens.
 
-    None where the section begins inside a list or a quote, which a mark would end.
+    None where the section begins inside a list or a quote, which a mark would end. A page's title stays outside, where
+    Docusaurus looks for it.
     """
     if cuts_fences(content, start, end) or (start and _begins_contained(content, start)):
         return []
     source = Source.read(content[start:end])
     lines = source.text.split("\n")
     blocks = _joined(list(_blocks(source.text, lines)))
+    if blocks and blocks[0].is_title and begins_page(content, start + source.offsets[blocks[0].first]):
+        blocks[0] = replace(blocks[0], reading=_Reading.APART)
     if blocks and _begins_contained(content, end):
         blocks[-1] = replace(blocks[-1], reading=_Reading.APART)
     found: list[tuple[int, str]] = []
@@ -86,7 +94,8 @@ def _blocks(text: str, lines: Sequence[str]) -> Iterator[_Block]:
         position += 1
         if place := tokens[first].map:
             reading = _reading(tokens[first], lines[slice(*place)])
-            yield _Block(place[0], place[1], reading, tuple(_tags(tokens[first:position])))
+            is_title = tokens[first].tag == "h1"
+            yield _Block(place[0], place[1], reading, tuple(_tags(tokens[first:position])), is_title)
 
 
 def _reading(token: Token, lines: Sequence[str]) -> _Reading:
@@ -141,7 +150,7 @@ def _join(blocks: Sequence[_Block], *, is_half: bool, beside_half: bool) -> _Blo
         reading = blocks[0].reading
     else:
         reading = _Reading.WORDS if _Reading.WORDS in readings else _Reading.BESIDE
-    return _Block(blocks[0].first, blocks[-1].last, reading, ())
+    return _Block(blocks[0].first, blocks[-1].last, reading, (), blocks[0].is_title)
 
 
 def _runs(blocks: Sequence[_Block]) -> Iterator[tuple[int, int]]:

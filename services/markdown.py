@@ -96,6 +96,12 @@ def plain(source: str) -> str:
     return plain_text(parser().parseInline(source)[0].children or [])
 
 
+def begins_page(content: str, start: int) -> bool:
+    """Whether nothing but imports stands above, so that Docusaurus takes a heading of level 1 there for the title."""
+    above = re.split(r"\n{2,}", content[:start].strip())
+    return all(re.match(r"import\s|\Z", part) for part in above)
+
+
 @dataclass(slots=True)
 class _OpenHeading:
     """A heading written as a tag, from its opening tag to its closing one."""
@@ -180,8 +186,7 @@ class _Reader:
         if self._shows_title is not None or self._scope(start) != len(self._scopes) - 1:
             return
         self._shows_title = heading is not None and heading.level == 1
-        above = re.split(r"\n{2,}", self._source.content[:start].strip())
-        if heading and self._shows_title and all(re.match(r"import\s|\Z", part) for part in above):
+        if heading and self._shows_title and begins_page(self._source.content, start):
             self._title = heading.text or None
 
     def _text(self, inline: Token) -> None:

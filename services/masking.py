@@ -78,7 +78,7 @@ class _Masker:
 
     def masked(self, start: int, end: int) -> Masked | None:
         """One stretch, or None when that is not safe."""
-        if self._text.startswith("```", start):
+        if self._text.startswith(("```", "~~~"), start):
             return None  # no code in the middle of a line, but a fence by itself
         self._tags = []
         try:

@@ -67,7 +67,7 @@ _RULES = (
     "directive",
 )
 _FOUND = "parts"  # the key of the env under which they are collected
-_URL = re.compile(r"(?:https?://|www\.)[^\s<]+", re.IGNORECASE)
+_URL = re.compile(r"(?:https?://|www\.)[^\s<]*", re.IGNORECASE)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _AFTER_URL = "?!.,:;*_~'\""
 

@@ -107,7 +107,7 @@ def _without_marks(tokens: Sequence[Token]) -> list[Token]:
                 waiting.append(place if part is token and piece.source == OPENING else None)
             elif piece and piece.name == "div" and piece.sort is mdx.Sort.CLOSE and waiting:
                 mark = waiting.pop()
-                dropped |= {mark, place} if mark is not None else set()
+                dropped |= {mark, place} if mark is not None and part is token else set()
     return [token for place, token in enumerate(tokens) if place not in dropped]
 
 

@@ -199,12 +199,16 @@ class VariantBatches:
                 if state.counts.total == batch.requests and state.id not in known:
                     candidates.append(state.id)
         for id in candidates:
-            await self._ended(id, lambda _: None)
-            async with aclosing(self._batches.results(id)) as results:
-                first = await anext(results, None)
-            if first and first.custom_id in batch.asked:
+            if await self._is_named(batch, id):
                 return id
         return None
+
+    async def _is_named(self, batch: Batch, id: str) -> bool:
+        """Whether the provider knows a batch by this id."""
+        await self._ended(id, lambda _: None)
+        async with aclosing(self._batches.results(id)) as results:
+            first = await anext(results, None)
+        return bool(first and first.custom_id in batch.asked)
 
     async def _ended(self, id: str, show: Callable[[BatchState], None]) -> None:
         pause, failures = FIRST_LOOK, 0

@@ -9,9 +9,7 @@ _BRACKETS = re.compile(rf"{_ESCAPED}|[\[\]]")
 _BARS = re.compile(rf"{_ESCAPED}|\|")
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#0*39|#[xX]27);")
 # What begins another block than a paragraph, up to the character that must not be read as such.
-_BLOCK_START = re.compile(
-    r"\d{1,9}(?=[.)](?:\s|\Z))|(?=>|#{1,6}(?:\s|\Z)|[-+*](?:\s|\Z)|\[[^\[\]]*\]:|\[[ xX]\]\s)"
-)
+_BLOCK_START = re.compile(r"\d{1,9}(?=[.)](?:\s|\Z))|(?=>|#{1,6}(?:\s|\Z)|[-+*](?:\s|\Z)|\[[^\[\]]*\]:|\[[ xX]\]\s)")
 _COLONS = re.compile(r":{2,}")
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 from services.book import Chapter
@@ -15,14 +15,12 @@ FENCE = re.compile(r"^(?:[ \t>]|[-+*][ \t]|\d{1,9}[.)][ \t])*(?:`{3,}|~{3,})", r
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A chapter in a form. `kept` counts segments that stayed in the source language, `calls` those to the model."""
+    """A chapter in a form. `work` counts what it was made of, and what the model was asked."""
 
     chapter: Chapter
     form: Form
     content: str
-    sections: int
-    calls: int
-    kept: int
+    work: Counter[str]
 
     def __str__(self) -> str:
         """Which one it is, as a file name."""
@@ -41,9 +39,13 @@ class Compared:
 
 
 async def compare(variants: Sequence[Made]) -> Compared:
-    """Compare variants with the chapters that they were made of."""
+    """Compare variants with the chapters of a book that they were made of.
+
+    A book that sets off no formula has none: its site does not read the dollar signs of two prices as one, either.
+    """
     texts = {source_name(made): made.chapter.content for made in variants}
-    pages = await compiled({**texts, **{str(made): made.content for made in variants}})
+    formulas = any("$$" in source for source in texts.values())
+    pages = await compiled({**texts, **{str(made): made.content for made in variants}}, formulas=formulas)
     found = Compared()
     for made in variants:
         add(found, made, pages)
@@ -78,7 +80,7 @@ def counts(text: str, page: Fingerprint) -> Counter[str]:
             "formulas": len(page.math),
             "links": len(page.links),
             "images": len(page.images),
-            "anchors": sum(bool(anchor) for _, anchor in page.headings),
+            "anchors": sum(bool(anchor) for _, anchor in kept(page).headings),
         }
     )
 
@@ -93,14 +95,14 @@ def changes(made: Made, source: Fingerprint, variant: Compiled) -> Iterator[str]
         yield f"fences: {fences[0]} in the source, {fences[1]} in it"
     first, second = kept(source), kept(variant)
     for kind in (one.name for one in fields(Fingerprint)):
-        yield from change(kind, getattr(first, kind), getattr(second, kind))
+        was, now = getattr(first, kind), getattr(second, kind)
+        if was != now:
+            yield f"{kind}: {change(was, now)}"
 
 
-def change(kind: str, source: Iterable[object], variant: Iterable[object]) -> Iterator[str]:
-    """What of a kind is lost, added, or at another place."""
-    was, now = tuple(source), tuple(variant)
-    lost, new = Counter(was) - Counter(now), Counter(now) - Counter(was)
-    if lost or new:
-        yield f"{kind}: lost {list(lost)}, new {list(new)}"
-    elif was != now:
-        yield f"{kind}: in another order"
+def change(source: Sequence[object] | bool, variant: Sequence[object] | bool) -> str:
+    """How two values of a fingerprint differ."""
+    if isinstance(source, bool) or isinstance(variant, bool):
+        return f"{source} became {variant}"
+    lost, new = (list(Counter(a) - Counter(b)) for a, b in ((source, variant), (variant, source)))
+    return f"lost {lost}, new {new}" if lost or new else "in another order"

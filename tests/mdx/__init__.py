@@ -27,8 +27,10 @@ class Fingerprint:
 
     `headings` are level and id; `code` language, the rest of the fence's first line, and text; `jsx` opening tags with
     their attributes, Docusaurus' own `<header>` around a page's title among them; `blocks` the tags of all blocks.
+    `titled`: the page begins with a heading that the site takes its title from, where the front matter has none.
     """
 
+    titled: bool
     headings: tuple[tuple[int, str], ...]
     code: tuple[tuple[str, str, str], ...]
     inline_code: tuple[str, ...]
@@ -46,13 +48,17 @@ DIRECTION = '<div dir="rtl">'
 LINE: TypeAdapter[Compiled] = TypeAdapter(Compiled)
 
 
-async def compiled(texts: Mapping[str, str]) -> dict[str, Compiled]:
-    """Compile texts, by their file names, as the example site would: `.md` is MDX there, too, as it is by default."""
+async def compiled(texts: Mapping[str, str], *, formulas: bool = True) -> dict[str, Compiled]:
+    """Compile texts, by their file names, as the example site would: `.md` is MDX there, too, as it is by default.
+
+    Without `formulas`, as a site does that has none: dollar signs are before prices there.
+    """
     await install()
     process = await asyncio.create_subprocess_exec(
         NODE,
         SCRIPT,
         SITE,
+        *([] if formulas else ["--no-formulas"]),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -67,10 +73,11 @@ def kept(page: Fingerprint) -> Fingerprint:
     """What every rendering of a page must hold, too.
 
     The order of what stands inside sentences is left out, as another language has its own; so are the blocks that say
-    in which direction a rendering runs.
+    in which direction a rendering runs, and the ids of headings of level 1, which the theme does not show.
     """
     return replace(
         page,
+        headings=tuple((level, "" if level == 1 else id) for level, id in page.headings),
         inline_code=tuple(sorted(page.inline_code)),
         math=tuple(sorted(page.math)),
         links=tuple(sorted(page.links)),

@@ -1,17 +1,17 @@
 // Compiles texts as the example site would: the MDX loader of its Docusaurus, with the site's own settings. Takes JSON
 // lines {name, content}; gives back one for each, in order: {refused} with the reason, or what the compiled tree holds.
-// Argument: the site's folder.
+// Arguments: the site's folder, and possibly --no-formulas, for texts of a site that has none.
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 
-const site = process.argv[2];
+const [site, option] = process.argv.slice(2);
 const require = createRequire(join(site, 'package.json'));
 const { createMDXLoaderItem } = require('@docusaurus/mdx-loader');
 const { compileToJSX } = require('@docusaurus/mdx-loader/lib/utils.js');
 const { loadSiteConfig } = require('@docusaurus/core/lib/server/config.js');
 const { DEFAULT_OPTIONS } = require('@docusaurus/plugin-content-docs/lib/options.js');
-const { DEFAULT_PARSE_FRONT_MATTER } = require('@docusaurus/utils');
+const { parseMarkdownFile } = require('@docusaurus/utils');
 
 const BLOCKS = /^(h[1-6]|p|ul|ol|li|table|tr|th|td|blockquote|pre|hr|admonition|mdxAdmonitionTitle)$/;
 const nowhere = join(site, 'nowhere');
@@ -21,6 +21,7 @@ const docs = { ...DEFAULT_OPTIONS, ...siteConfig.presets.find(([name]) => name =
 const hooks = { onBrokenMarkdownLinks: 'ignore', onBrokenMarkdownImages: 'ignore' };
 const { options } = await createMDXLoaderItem({
   ...docs,
+  ...(option === '--no-formulas' && { remarkPlugins: [], rehypePlugins: [] }),
   siteDir: nowhere,
   staticDirs: [],
   markdownConfig: { ...siteConfig.markdown, hooks },
@@ -73,8 +74,9 @@ async function compiled({ name, content }) {
   const file = { filePath: join(nowhere, name), fileContent: content };
   try {
     const { parseFrontMatter } = siteConfig.markdown;
-    const { frontMatter } = await parseFrontMatter({ ...file, defaultParseFrontMatter: DEFAULT_PARSE_FRONT_MATTER });
-    return (await compileToJSX({ ...file, frontMatter, options, compilerName: 'server' })).data.held;
+    const { frontMatter, contentTitle } = await parseMarkdownFile({ ...file, parseFrontMatter });
+    const { data } = await compileToJSX({ ...file, frontMatter, options, compilerName: 'server' });
+    return { ...data.held, titled: contentTitle !== undefined };
   } catch (error) {
     const { line, column, reason, message } = error.cause ?? error;
     return { refused: line ? `${line}:${column}: ${reason}` : message };

@@ -87,6 +87,7 @@ async def test_a_page_gives_what_it_holds_in_order() -> None:
     tags = '<header> h1 p <Tabs groupId="os" values={[1]} lazy> ul li li admonition table tr th th tr td td h2 pre pre'
     assert " ".join(page.blocks) == tags
     assert replace(page, blocks=()) == Fingerprint(
+        titled=True,
         headings=((1, "top"), (2, "why")),
         code=(("python", 'title="a.py"', "print(1)\n"),),
         inline_code=("ros2 --help",),

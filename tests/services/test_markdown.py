@@ -236,6 +236,14 @@ def test_a_formula_is_one_unit() -> None:
     assert quotes(content, Kind.MATH) == ["$$\nx = 1\n$$"]
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [("$x$ is 5", "x is 5"), ("$x$5 is 5", "$x$5 is 5"), ("5$x$ is", "5$x$ is"), ("$5 and $x", "$5 and $x")],
+)
+def test_a_dollar_beside_a_digit_is_an_amount_of_money(content: str, text: str) -> None:
+    assert texts(content) == [text]
+
+
 def test_a_block_knows_the_heading_above_it() -> None:
     assert [block.heading for block in parse("a\n\n# A\n\nb\n\n## B\n\nc").blocks] == [-1, 0, 1]
 

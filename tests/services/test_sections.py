@@ -168,6 +168,21 @@ def test_marks_stand_around_blocks_in_a_row_and_never_around_code(content: str, 
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
+        ("# A\n\nb\n", "# W\n\n" + RTL.format("W") + "\n"),
+        ("\nA\n===\nb", "\nW\n===\n\n" + RTL.format("W")),
+        ("import A from 'a'\n\n# A {#b}\n\nb", "import A from 'a'\n\n# W {#b}\n\n" + RTL.format("W")),
+        ("# A\n\n# B", "# W\n\n" + RTL.format("# W")),
+        ("a\n\n# B", RTL.format("W") + "\n\n" + RTL.format("# W")),
+        ("## A", RTL.format("## W")),
+    ],
+)
+def test_only_a_title_that_begins_the_page_stands_outside_of_the_marks(content: str, expected: str) -> None:
+    assert marked(content) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
         ("a\n## B\nb", RTL.format("W") + "\n\n\n" + RTL.format("## W\nW")),
         ("<A>\n\na\n\n<B>\n\n## C\n\n</B>\n\n</A>", None),
         ("<Tabs>\n<TabItem>\n\n## A\n\na\n\n</TabItem>\n<TabItem>\n\n## B\n\n</TabItem>\n</Tabs>", None),
