@@ -5,7 +5,7 @@ from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -171,8 +171,11 @@ class Settings(BaseSettings):
     def of_redis(cls, url: SecretStr) -> SecretStr:
         """Refused here, at the start."""
         parts = urlsplit(url.get_secret_value())
-        if parts.geturl() and (parts.scheme not in ("redis", "rediss") or not parts.hostname):
-            raise ValueError("write the address of the server, such as redis://user:password@host:6379/0")
+        if parts.geturl() and not is_redis(parts):
+            raise ValueError(
+                "write the address of the server, such as redis://user:password@host:6379/0, special characters of a"
+                " password as %23 and the like"
+            )
         return url
 
     @field_validator("translation_languages")
@@ -246,6 +249,15 @@ class Settings(BaseSettings):
     def origins(self) -> list[str]:
         """`ALLOWED_ORIGINS` as a list."""
         return [origin.strip() for origin in self.allowed_origins.split(",") if origin.strip()]
+
+
+def is_redis(parts: SplitResult) -> bool:
+    """Whether an address has all that a Redis needs. What is wrong with it may be a part of the password."""
+    try:
+        numbers = (parts.port or 0, int(parts.path.strip("/") or 0))
+    except ValueError:
+        return False
+    return parts.scheme in ("redis", "rediss") and bool(parts.hostname) and not parts.fragment and min(numbers) >= 0
 
 
 def networks(written: str) -> tuple[IPv4Network | IPv6Network, ...]:

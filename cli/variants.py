@@ -136,10 +136,10 @@ def remarks(plan: Plan, settings: Settings, *, batches: bool) -> Iterator[str]:
         if plan.room < price.most:
             yield f"Today's budget has {dollars(plan.room)} left for them: what it has no room for waits for tomorrow."
     if plan.under_way:
-        going_on = "which are taken up first" if batches else "whose results are taken without --no-batch"
-        yield f"{plan.under_way} sections are in batches of an earlier run, {going_on}."
+        becomes = "they are taken up" if batches else "they are left alone"
+        yield f"In batches of an earlier run: {counted(plan.under_way, 'section')}; {becomes}."
     if plan.unbound:
-        yield f"{plan.unbound} chapters are made, and only have to be put together."
+        yield f"Made, and only to be put together: {counted(plan.unbound, 'chapter')}."
 
 
 def way(settings: Settings, *, batches: bool) -> str:
@@ -151,13 +151,15 @@ def way(settings: Settings, *, batches: bool) -> str:
 
 def report(made: Made) -> int:
     """Say what became of it. Returns the exit code: 1 if something is left to be done."""
-    click.echo(f"{made.sections} sections were made, and {made.chapters} chapters put together.")
+    click.echo(f"Made {counted(made.sections, 'section')}, and put {counted(made.chapters, 'chapter')} together.")
     if made.untranslated:
-        click.echo(f"{made.untranslated} sections keep words of the source: what came of them was damaged, twice.")
+        kept = counted(made.untranslated, "section")
+        click.echo(f"With words of the source, since what came of them was damaged twice: {kept}.")
     for problem in made.problems:
         click.echo(problem)
     if made.waiting:
-        click.echo(f"{made.waiting} sections wait for tomorrow's budget; run the same command again.")
+        left = counted(made.waiting, "section")
+        click.echo(f"{left} wait{'s' * (made.waiting == 1)} for tomorrow's budget; run the same command again.")
     return bool(made.waiting or made.problems)
 
 
@@ -170,3 +172,8 @@ def described(form: Form) -> str:
 def dollars(micro_dollars: Decimal) -> str:
     """An amount of money, never shown as less than it is."""
     return f"${(micro_dollars / MICRO).quantize(Decimal('0.0001'), ROUND_UP):,}"
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of something, in words."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -4,8 +4,8 @@ from db.postgres import Database
 
 
 async def read(database: Database, *, reader: str) -> str | None:
-    """A JSON object: sessions, conversations with their answers, oldest first, taken places of quotas, chapters that are
-    being made, and cached questions; None if the account is gone. Of a running answer, what is stored of its text.
+    """A JSON object: sessions, conversations with their answers, oldest first, taken places of quotas, chapters being
+    made, and cached questions; None if the account is gone. Of a running answer, what is stored of its text.
 
     One statement, so that it is all of one moment.
     """
@@ -44,8 +44,9 @@ async def read(database: Database, *, reader: str) -> str | None:
             ),
             'chapters_being_made', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(
-                    'chapter_id', chapter_id, 'level', variant_leases.level, 'language', language, 'hardware', variant_leases.hardware
-                )), '[]') FROM variant_leases WHERE reader = readers.id
+                    'chapter_id', chapter_id, 'level', making.level, 'language', language,
+                    'hardware', making.hardware
+                )), '[]') FROM variant_leases AS making WHERE reader = readers.id AND expires_at > now()
             ),
             'kept_for_others', (
                 SELECT coalesce(jsonb_agg(jsonb_build_object(

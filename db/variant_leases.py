@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import asyncpg
+
 import db.quotas
 from db.postgres import Connection, Database, repeated
 from db.quotas import Place, Taken
@@ -31,6 +33,10 @@ class Refused:
     taken: Taken
 
 
+class ReaderGone:
+    """The account of whoever asked is gone."""
+
+
 class NotTaken(Exception):
     """Takes a transaction back."""
 
@@ -38,16 +44,17 @@ class NotTaken(Exception):
         self.refused = refused
 
 
-async def take(database: Database, lease: Lease, places: Sequence[Place]) -> Lease | Refused | None:
+async def take(database: Database, lease: Lease, places: Sequence[Place]) -> Lease | Refused | ReaderGone | None:
     """Become the maker, with the places of the quotas that this takes, all or none; None while another one lives.
 
-    What one that is gone had begun is taken over with its operation and its reader: nobody pays for it twice. Repeated
+    What one that has just gone had begun is taken over with its operation and its reader: nobody pays for it twice.
+    Where nobody took over for a minute, it is begun anew. Repeated
     where the connection was lost, perhaps after it was stored: the lease is this maker's by then.
     """
     return await repeated(lambda: _take(database, lease, places))
 
 
-async def _take(database: Database, lease: Lease, places: Sequence[Place]) -> Lease | Refused | None:
+async def _take(database: Database, lease: Lease, places: Sequence[Place]) -> Lease | Refused | ReaderGone | None:
     try:
         async with database.transaction() as connection:
             # Postgres decides: whoever comes second waits for the row, and finds a lease that has not expired.
@@ -61,6 +68,8 @@ async def _take(database: Database, lease: Lease, places: Sequence[Place]) -> Le
             return Lease(lease.chapter_id, lease.form, lease.maker, row["operation"], row["reader"])
     except NotTaken as not_taken:
         return not_taken.refused
+    except asyncpg.ForeignKeyViolationError:
+        return ReaderGone()
 
 
 async def take_places(connection: Connection, places: Sequence[Place]) -> None:
@@ -111,11 +120,16 @@ async def held(database: Database, lease: Lease) -> bool:
 
 async def end(database: Database, lease: Lease, *, give_back: bool) -> None:
     """Make it no more. `give_back` frees the places that its operation took, unless another maker goes on with it. Does
-    no harm when it is done twice."""
+    no harm when it is done twice, and is where its connection was lost."""
+    await repeated(lambda: _end(database, lease, give_back))
+
+
+async def _end(database: Database, lease: Lease, give_back: bool) -> None:
     async with database.transaction() as connection:
         ended = await connection.execute(f"DELETE FROM variant_leases WHERE {THIS_LEASE}", *key(lease), lease.maker)
         if give_back and lease.reader and ended == "DELETE 1":
             await db.quotas.give_back(connection, reader=lease.reader, operation=lease.operation)
+        await connection.execute("DELETE FROM variant_leases WHERE expires_at < clock_timestamp() - interval '1 hour'")
 
 
 def key(lease: Lease) -> tuple[str, str, str, str]:
@@ -130,7 +144,11 @@ TAKE = """
     )
     VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp() + make_interval(secs => $8))
     ON CONFLICT (chapter_id, level, language, hardware) DO UPDATE
-    SET maker = excluded.maker, expires_at = excluded.expires_at
+    SET maker = excluded.maker, expires_at = excluded.expires_at,
+        operation = CASE WHEN held.expires_at > clock_timestamp() - interval '1 minute'
+            THEN held.operation ELSE excluded.operation END,
+        reader = CASE WHEN held.expires_at > clock_timestamp() - interval '1 minute'
+            THEN held.reader ELSE excluded.reader END
     WHERE held.expires_at <= clock_timestamp() OR held.maker = excluded.maker
     RETURNING operation::text, reader::text
 """

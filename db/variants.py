@@ -21,11 +21,12 @@ class FormKey:
 
 @dataclass(frozen=True, slots=True)
 class RenderingRow:
-    """What was made of a section whose source has this hash."""
+    """What was made of a section whose source has this hash. `texts` of its paragraphs, headings and cells are new."""
 
     hash: bytes
     content: str
     untranslated: bool
+    texts: int
     model: str
 
 
@@ -57,11 +58,13 @@ class VariantRow:
 async def renderings(
     database: Database, *, form: FormKey, prompt: str, hashes: Collection[bytes]
 ) -> list[RenderingRow]:
-    """The last rendering of each of these sections in this form, by whichever model."""
+    """The last rendering of each of these sections in this form, by whichever model. One of which something had to stay
+    as it was counts for a day: by then it may come out whole."""
     rows = await database.fetch(
         """
-        SELECT DISTINCT ON (hash) hash, content, untranslated, model FROM section_renderings
+        SELECT DISTINCT ON (hash) hash, content, untranslated, texts, model FROM section_renderings
         WHERE hash = ANY($5::bytea[]) AND level = $1 AND language = $2 AND hardware = $3 AND prompt = $4
+            AND (NOT untranslated OR made_at > now() - interval '1 day')
         ORDER BY hash, made_at DESC
         """,
         form.level,
@@ -77,10 +80,11 @@ async def store_rendering(database: Database, *, form: FormKey, prompt: str, ren
     """Keep what was made of a section; what the same model had made of it before is replaced."""
     await database.execute(
         """
-        INSERT INTO section_renderings (level, language, hardware, prompt, hash, content, untranslated, model)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        INSERT INTO section_renderings (level, language, hardware, prompt, hash, content, untranslated, texts, model)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         ON CONFLICT (hash, level, language, hardware, prompt, model)
-        DO UPDATE SET content = excluded.content, untranslated = excluded.untranslated, made_at = now()
+        DO UPDATE SET content = excluded.content, untranslated = excluded.untranslated, texts = excluded.texts,
+            made_at = now()
         """,
         form.level,
         form.language,
@@ -89,16 +93,17 @@ async def store_rendering(database: Database, *, form: FormKey, prompt: str, ren
         rendering.hash,
         rendering.content,
         rendering.untranslated,
+        rendering.texts,
         rendering.model,
     )
 
 
-async def forget_untranslated(database: Database, *, form: FormKey, hashes: Collection[bytes]) -> None:
-    """Drop the renderings of these sections that are not whole, so that they are made again."""
+async def forget(database: Database, *, form: FormKey, hashes: Collection[bytes]) -> None:
+    """Drop what was made of these sections, so that it is made again."""
     await database.execute(
         """
         DELETE FROM section_renderings
-        WHERE hash = ANY($4::bytea[]) AND level = $1 AND language = $2 AND hardware = $3 AND untranslated
+        WHERE hash = ANY($4::bytea[]) AND level = $1 AND language = $2 AND hardware = $3
         """,
         form.level,
         form.language,

@@ -18,7 +18,7 @@ from services.variant_batches import VariantBatches
 from services.variant_plan import Plan, Show
 from services.workshop import Workshop
 
-COMMAND = "footnote variants make"
+COMMAND = "`footnote variants make`"
 SECTIONS = "Sections"
 CHANGED = "The book has changed since the price was shown. Run the same command again."
 
@@ -93,7 +93,7 @@ class Ahead:
         self._made.sections = await making.make()
         self._made.waiting = len(making.waiting)
         for reason, number in Counter(job.given_up for job in making.given_up).items():
-            self._made.problems.append(f"{number} sections could not be made. {reason}")
+            self._made.problems.append(f"Sections that could not be made: {number}. {reason}")
         return making.stocks
 
     async def _make_at_once(self, stocks: Sequence[Stock]) -> None:

@@ -19,7 +19,10 @@ from services.variant_shelf import form_of
 from services.workshop import Workshop
 
 FAILURES = 2  # requests for a section that may bring no reply
-GOES_ON = "What was submitted goes on without this command. Run it again to take the results."
+GOES_ON = (
+    "What was submitted goes on without this command. Run it again to take the results; after a minute what is reserved"
+    " for them counts as spent."
+)
 UNDER_WAY = "Batch under way"
 
 
@@ -87,14 +90,11 @@ class BatchMaking:
             return self._made
         except ClaudeFailed as failure:
             why = f"Claude's message batches cannot be used at this moment: {failure}"
-            raise BatchesFailed(f"{why}\n{self._goes_on}".strip()) from failure
+            raise BatchesFailed(f"{why}\n{GOES_ON}" if self._batches.noted else why) from failure
         except asyncio.CancelledError:
-            self._say(self._goes_on)
+            if self._batches.noted:
+                self._say(GOES_ON)
             raise
-
-    @property
-    def _goes_on(self) -> str:
-        return GOES_ON if self._batches.noted else ""
 
     async def _take_up(self) -> None:
         """Go on with the batches of earlier runs, the newest first: it is the newest that goes on with a section."""
@@ -102,8 +102,12 @@ class BatchMaking:
         seen: set[Key] = set()
         for row in rows:
             jobs = {section: job for section in row.sections if (job := await self._job(section, seen))}
-            self._jobs.update({job.key: job for job in jobs.values()})
-            self._open.insert(0, await self._batches.take_up(row, jobs))
+            batch = await self._batches.take_up(row, jobs)
+            if jobs:
+                self._jobs.update({job.key: job for job in jobs.values()})
+                self._open.insert(0, batch)
+            else:  # all is made otherwise, or not wanted so any more
+                await self._batches.remove(batch)
         for batch in list(self._open):
             if not await self._batches.find(batch):
                 self._open.remove(batch)
@@ -162,7 +166,7 @@ class BatchMaking:
             return
         if result.text is None:
             job.failures += 1
-            job.given_up = result.error if job.failures == FAILURES else None
+            job.given_up = result.error if job.failures >= FAILURES else None
             return
         await asyncio.to_thread(job.hear, Reply(ask.ids, result.text))
         if not job.asks:

@@ -1,7 +1,6 @@
 """Work that is done as long as a lease is held: one process at a time does it, and another one takes over."""
 
 import asyncio
-import time
 import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -38,14 +37,16 @@ async def while_held(database: Database, lease: Lease, work: Coroutine[Any, Any,
 
 async def keep_renewing(database: Database, lease: Lease) -> None:
     """Show that this process lives; returns once others may believe that it does not."""
-    renewed_at = time.monotonic()
-    while time.monotonic() - renewed_at < LEASE_SECONDS:
-        await asyncio.sleep(LEASE_SECONDS / 3)
-        asked_at = time.monotonic()
-        with suppress(DatabaseUnavailable):
-            if not await db.variant_leases.renew(database, lease):
-                return
-            renewed_at = asked_at
+    now = asyncio.get_running_loop().time
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(now() + LEASE_SECONDS) as lost:
+            while True:
+                await asyncio.sleep(LEASE_SECONDS / 3)
+                asked_at = now()
+                with suppress(DatabaseUnavailable):
+                    if not await db.variant_leases.renew(database, lease):
+                        return
+                    lost.reschedule(asked_at + LEASE_SECONDS)
 
 
 async def alone(database: Database, command: str, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
@@ -70,7 +71,7 @@ async def alone(database: Database, command: str, work: Callable[[], Coroutine[A
 async def become(database: Database, lease: Lease, command: str) -> None:
     """Take a lease as soon as nobody holds it. Raises AlreadyRunning when somebody renews it."""
     before = None
-    while not await db.variant_leases.take(database, lease, []):
+    while not isinstance(await db.variant_leases.take(database, lease, []), Lease):
         expires_at = await db.variant_leases.expires_at(database, lease)
         if before and expires_at and expires_at > before:
             raise AlreadyRunning(f"Another {command} is running. Wait for it, or end it.")

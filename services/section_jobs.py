@@ -45,7 +45,7 @@ class Job:
     def row(self, model: str) -> RenderingRow:
         """What became of it, by a model, or by none where nothing in it is to be written."""
         made = self.rendering.result()
-        return RenderingRow(self.section.hash, made.content, made.untranslated, model)
+        return RenderingRow(self.section.hash, made.content, made.untranslated, made.texts, model)
 
 
 def begun(assignment: Assignment, section: SourceSection, replies: Sequence[Reply] = ()) -> Job:

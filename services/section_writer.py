@@ -20,7 +20,8 @@ from services.rendition import Ask, Rendering
 from services.sections import SourceSection
 from services.variant_shelf import form_key
 
-ASKING_PAUSES = (1.0, 4.0)
+ASKING_PAUSES = (1.0, 4.0, 15.0)  # a provider that is left alone is, for 15 s
+AT_ONCE = 8  # calls of all makings in this process
 STORING_PAUSES = (0.5, 1.0, 2.0, 4.0)  # what was paid for is not thrown away while Postgres restarts
 log = structlog.get_logger()
 
@@ -47,6 +48,7 @@ class SectionWriter:
         self._providers = providers
         self._ledger = ledger
         self._glossaries = glossaries
+        self._calling = asyncio.Semaphore(AT_ONCE)
 
     async def assign(self, order: Order) -> Assignment:
         """What is to be told for an order."""
@@ -74,7 +76,7 @@ class SectionWriter:
                 model = composed.model
                 await asyncio.to_thread(rendering.take, ask, composed.text)
         made = await asyncio.to_thread(rendering.result)
-        row = RenderingRow(section.hash, made.content, made.untranslated, model)
+        row = RenderingRow(section.hash, made.content, made.untranslated, made.texts, model)
         if model:
             await self.store(assignment, row)
         return row
@@ -89,10 +91,10 @@ class SectionWriter:
                 await asyncio.sleep(pause)
         await self._store_once(assignment, row)
 
-    async def forget_untranslated(self, assignment: Assignment) -> None:
-        """Have those sections that are not whole written anew by whoever wants them next."""
+    async def forget(self, assignment: Assignment) -> None:
+        """Have all sections written anew by whoever wants them next."""
         hashes = {section.hash for section in assignment.order.sections}
-        await db.variants.forget_untranslated(self._database, form=assignment.form, hashes=hashes)
+        await db.variants.forget(self._database, form=assignment.form, hashes=hashes)
 
     async def _compose(self, ask: Ask, order: Order) -> Composed:
         """What the model says. Asked again where it fails or breaks off: nobody has seen anything of it yet, and who
@@ -100,13 +102,15 @@ class SectionWriter:
         prompt = Prompt(ask.system, ask.material, most=ask.most, feature=Feature.VARIANTS, cached=True)
         for pause in ASKING_PAUSES:
             try:
-                return await self._providers.compose(prompt, self._purse(order))
+                async with self._calling:
+                    return await self._providers.compose(prompt, self._purse(order))
             except ClaudeFailed as failure:
                 if failure.fault == Fault.LASTING:
                     raise
                 log.warning("a section is asked for once more", chapter=order.chapter.id, reason=str(failure))
             await asyncio.sleep(pause)
-        return await self._providers.compose(prompt, self._purse(order))
+        async with self._calling:
+            return await self._providers.compose(prompt, self._purse(order))
 
     def _purse(self, order: Order) -> Purse:
         """For one call: sections are written beside each other."""

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from db.variants import RenderingRow
+from services.binding import joined, proven
 from services.section_jobs import Job, begun
 from services.section_writer import Assignment, SectionWriter
 from services.variant_shelf import VariantShelf, is_fresh
@@ -56,4 +57,8 @@ async def is_bound(shelf: VariantShelf, stock: Stock) -> bool:
     """Whether readers are given just this."""
     order = stock.assignment.order
     row = await shelf.find(order.chapter.id, order.form) if stock.whole else None
-    return bool(row and is_fresh(row, order.sections) and row.content == "".join(one.content for one in stock.in_order))
+    if not row or not is_fresh(row, order.sections):
+        return False
+    if row.content == joined(stock.in_order):
+        return True
+    return row.content == joined(await asyncio.to_thread(proven, order, stock.in_order))

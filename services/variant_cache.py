@@ -15,7 +15,7 @@ from aiocache.serializers import BaseSerializer
 from db.variants import VariantRow, part_rows
 from services.breaker import Breaker
 
-KEPT_SECONDS = 3600
+KEPT_SECONDS = 300  # nothing else bounds what is kept in memory
 PATIENCE_SECONDS = 0.1  # Postgres has it too, and says it in a few milliseconds
 log = structlog.get_logger()
 
@@ -42,7 +42,7 @@ class VariantCache:
         return found
 
     async def keep(self, variant: VariantRow) -> None:
-        """Keep it for an hour."""
+        """Keep it for a while."""
         with self._breaker.asked() as may:
             if not may:
                 return

@@ -1,9 +1,9 @@
 """Makes variants: one maker for each at a time, across processes, section by section, each stored once it is made."""
 
 import asyncio
-import itertools
 import uuid
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -12,7 +12,7 @@ import db.variant_leases
 import db.variants
 from db.postgres import Database, DatabaseUnavailable
 from db.quotas import Place
-from db.variant_leases import Lease, Refused
+from db.variant_leases import Lease, ReaderGone, Refused
 from db.variants import RenderingRow, VariantRow
 from services.binding import bound
 from services.claude import ClaudeFailed
@@ -40,6 +40,8 @@ class Work:
     making: Making
     assignment: Assignment
     rows: dict[int, RenderingRow] = field(default_factory=dict)
+    missing: deque[SourceSection] = field(default_factory=deque)
+    under_way: int = 0
     failure: Failure | None = None
 
     @property
@@ -51,6 +53,11 @@ class Work:
         """A section is stored: it may be shown."""
         self.rows[section.index] = row
         self.making.add(shown(section, row, len(self.sections)))
+
+    def fail(self, failure: Failure) -> None:
+        """Nothing more is begun; the first failure counts."""
+        log.warning("a section could not be made", chapter=self.making.order.chapter.id, reason=repr(failure))
+        self.failure = self.failure or failure
 
 
 class VariantMaker:
@@ -67,15 +74,28 @@ class VariantMaker:
 
         Cancelled, it stops at once; what is stored is kept. Raises DatabaseUnavailable.
         """
-        work = Work(making, await self._writer.assign(making.order))
+        assignment = await self._writer.assign(making.order)
         while True:
-            wanted = new_lease(making.order)
+            work, wanted = Work(making, assignment), new_lease(making.order)
             lease = await db.variant_leases.take(self._database, wanted, self._places(making.order, wanted))
-            if isinstance(lease, Refused):
-                return self._quotas.exceeded(lease.place, lease.taken)
-            made = await self._make_under(lease, work) if lease else await self._wait_for_other(wanted, work)
+            if isinstance(lease, ReaderGone):
+                return VariantFailed("The account that it was made for is gone. Ask for it again.")
+            made = await self._make_or_wait(lease, wanted, work)
             if made:
                 return made
+
+    async def _make_or_wait(
+        self, lease: Lease | Refused | None, wanted: Lease, work: Work
+    ) -> VariantRow | Refusal | None:
+        if not lease:
+            return await self._wait_for_other(wanted, work)
+        if stored := await self._fresh(work.making.order):  # since it was looked for
+            if isinstance(lease, Lease):
+                await self._end(lease, give_back=lease.operation == wanted.operation)
+            return stored
+        if isinstance(lease, Refused):
+            return self._quotas.exceeded(lease.place, lease.taken)
+        return await self._make_under(lease, work)
 
     def _places(self, order: Order, lease: Lease) -> list[Place]:
         """What is taken of the quotas; an author at the command line takes nothing."""
@@ -96,38 +116,50 @@ class VariantMaker:
     async def _end(self, lease: Lease, *, give_back: bool) -> None:
         try:
             await db.variant_leases.end(self._database, lease, give_back=give_back)
-        except DatabaseUnavailable:  # it expires by itself
+        except Exception:  # it expires by itself
             log.exception("a lease could not be ended", chapter=lease.chapter_id)
 
     async def _make(self, work: Work) -> VariantRow | Refusal:
-        """Make what is missing, the first section alone: with it the provider keeps what is told for all of them."""
+        """Make what is missing, one after the other until a model was asked: with that its provider keeps what is told
+        for all of them."""
         stored = await self._writer.stored(work.assignment)
         for section in work.sections:
             if row := stored.get(section.hash):
                 work.take(section, row)
-        missing = iter([section for section in work.sections if section.index not in work.rows])
-        await self._make_sections(work, itertools.islice(missing, 1))
-        await asyncio.gather(*(self._make_sections(work, missing) for _ in range(AT_ONCE)))
+        work.missing = deque(section for section in work.sections if section.index not in work.rows)
+        await self._make_sections(work, until_asked=True)
+        async with asyncio.TaskGroup() as beside:
+            for _ in range(AT_ONCE):
+                beside.create_task(self._make_sections(work))
         if work.failure:
             return refused(work, work.failure)
         return await self.bind(work.assignment, [work.rows[section.index] for section in work.sections])
 
-    async def _make_sections(self, work: Work, sections: Iterator[SourceSection]) -> None:
+    async def _make_sections(self, work: Work, *, until_asked: bool = False) -> None:
         """Make one after the other of those that nobody has begun, until one cannot be made."""
-        for section in sections:
-            if work.failure:
-                return
+        while work.missing and not work.failure:
+            section = work.missing.popleft()
+            work.under_way += 1
             try:
-                work.take(section, await self._writer.write(work.assignment, section))
-            except (BudgetSpent, ClaudeFailed, DatabaseUnavailable) as failure:
-                log.warning("a section could not be made", chapter=work.making.order.chapter.id, reason=repr(failure))
-                work.failure = work.failure or failure
+                row = await self._writer.write(work.assignment, section)
+            except BudgetSpent as failure:
+                if work.under_way > 1:  # what the others hold of the reader's share may be why: they go on with it
+                    return work.missing.append(section)
+                work.fail(failure)
+            except (ClaudeFailed, DatabaseUnavailable) as failure:
+                work.fail(failure)
+            else:
+                work.take(section, row)
+                if until_asked and row.model:
+                    return
+            finally:
+                work.under_way -= 1
 
     async def bind(self, assignment: Assignment, rows: Sequence[RenderingRow]) -> VariantRow | VariantFailed:
         """Put the sections of a chapter together, all of them in order, and store the whole."""
         written = [row for row in rows if row.model]
-        if written and all(row.untranslated for row in written):
-            await self._writer.forget_untranslated(assignment)
+        if written and not any(row.texts for row in written):
+            await self._writer.forget(assignment)
             return VariantFailed("No section could be made: what came was damaged, or in another language, twice.")
         variant = await asyncio.to_thread(bound, assignment.order, rows)
         return await db.variants.store(self._database, variant)
@@ -140,7 +172,10 @@ class VariantMaker:
                 if row := stored.get(section.hash):
                     work.take(section, row)
             await asyncio.sleep(LOOK_SECONDS)
-        order = work.making.order
+        return await self._fresh(work.making.order)
+
+    async def _fresh(self, order: Order) -> VariantRow | None:
+        """What is stored, if it is of the chapter as it was ordered."""
         variant = await self._shelf.find(order.chapter.id, order.form)
         return variant if variant and is_fresh(variant, order.sections) else None
 

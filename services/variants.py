@@ -19,6 +19,7 @@ from services.problems import InvalidInput, busy
 from services.quotas import QuotaExceeded
 from services.readers import Hardware, Level
 from services.variant import (
+    BudgetExhausted,
     Refusal,
     UnsupportedLanguage,
     Variant,
@@ -31,6 +32,8 @@ from services.variant_maker import VariantMaker
 from services.variant_shelf import VariantShelf, is_fresh, sections_of, variant_of
 
 RUNNING = 20  # variants in one process
+RUNNING_PER_READER = 3
+OF_ONE = (QuotaExceeded, BudgetExhausted)
 NO_FORM = "Give a level, or a language that the chapter is not in."
 NOBODY_WRITES = "No language model is set up here: set ANTHROPIC_API_KEY. What was made before can be read."
 log = structlog.get_logger()
@@ -109,7 +112,11 @@ class Variants:
         if not isinstance(form, Form):
             return given([form])
         sections = await self._chapters.of(chapter)
-        row = await self._shelf.find(chapter.id, form)
+        try:
+            row = await self._shelf.find(chapter.id, form)
+        except DatabaseUnavailable:
+            log.exception("it could not be found out whether a chapter is there", chapter=chapter.id)
+            return given([busy("Chapters cannot be read at this moment.")])
         if row and is_fresh(row, sections):
             return given([*sections_of(row), VariantFinished(variant_of(row, sections, cached=True))])
         if reader_id is None:
@@ -156,8 +163,8 @@ class Variants:
             making = self._begun(order)
             async with aclosing(making.follow()) as events:
                 async for event in events:
-                    if isinstance(event, QuotaExceeded) and making.order.reader_id != order.reader_id:
-                        break  # of whoever came first; this reader may have a place
+                    if isinstance(event, OF_ONE) and making.order.reader_id != order.reader_id:
+                        break  # about whoever came first; this reader may have a place, and a share of the budget
                     if not isinstance(event, VariantSection):
                         yield event
                         return
@@ -174,6 +181,8 @@ class Variants:
             making.end(VariantFailed(NOBODY_WRITES))
         elif self._draining or len(self._making) >= RUNNING:
             making.end(busy("No chapter can be begun at this moment."))
+        elif [one.order.reader_id for one in self._making.values()].count(order.reader_id) >= RUNNING_PER_READER:
+            making.end(busy(f"{RUNNING_PER_READER} chapters are being made for you. Wait for one of them."))
         else:
             self._making[order.key] = making
             task = asyncio.create_task(self._own(making, self._maker))

@@ -89,7 +89,7 @@ async def test_of_two_at_once_the_second_is_told(author: Author) -> None:
     first = await author.begin(*URDU)
     batch = await author.claude.batches.wait_made()
     second = await author.run("--level", "beginner", "--yes")
-    assert (second.code, "Another footnote variants make is running." in second.told) == (1, True)
+    assert (second.code, "Another `footnote variants make` is running." in second.told) == (1, True)
     batch.end()
     assert (await first.wait(), author.asked) == (0, [SECTIONS])
 
@@ -99,7 +99,7 @@ async def test_of_two_at_once_the_second_is_told(author: Author) -> None:
 
 async def test_a_book_is_made_once_without_index_and_embedding_model(author: Author, tmp_path: Path) -> None:
     ended = await author.run(*URDU, "--yes")
-    assert (ended.code, "8 sections were made, and 3 chapters put together." in ended.told) == (0, True)
+    assert (ended.code, "Made 8 sections, and put 3 chapters together." in ended.told) == (0, True)
     assert not (tmp_path / "models").is_dir()
     ended = await author.run(*URDU)
     assert (ended.code, "Nothing to do" in ended.told, author.asked) == (0, True, [SECTIONS])
@@ -148,7 +148,7 @@ async def test_a_kill_while_results_are_taken(author: Author) -> None:
     process = await author.begin(*URDU)
     await until(lambda: author.count("section_renderings"))
     await author.kill(process)  # before it reads them again
-    await resumed(author, "8 sections are in batches of an earlier run")
+    await resumed(author, "In batches of an earlier run: 8 sections")
 
 
 async def test_ctrl_c_says_that_the_batch_goes_on(author: Author) -> None:

@@ -9,6 +9,7 @@ CREATE TABLE section_renderings (
     model text NOT NULL,
     content text NOT NULL,
     untranslated boolean NOT NULL, -- some of it is kept in the source language, since no valid rendering was had
+    texts integer NOT NULL, -- how many of its paragraphs, headings and cells are new
     made_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (hash, level, language, hardware, prompt, model)
 );

@@ -169,8 +169,8 @@ async def _(world: World) -> None:
 async def _(world: World) -> None:
     speaks(world)
     world.claude.script(translating())
-    world.claude.always(Status(400))
-    world.fallback.model.always(Status(400))
+    world.claude.always(Status(401))
+    world.fallback.model.always(Status(401))
     reader, form = await sign_up(world.replica.direct), {"level": Level.BEGINNER, **URDU}
     failed = await make(world.replica.direct, "lamp", reader.token, **form)
     assert failed["__typename"] == "VariantFailed", failed

@@ -101,6 +101,25 @@ async def test_a_page_gives_what_it_holds_in_order() -> None:
     )
 
 
+async def test_only_a_heading_of_level_1_that_begins_a_page_is_its_title() -> None:
+    texts = ["import A from 'a'\n\n# T\n\nText.", "T\n===", "## T", "Text.\n\n# T", "<div>\n\n# T\n\n</div>"]
+    pages = await compiled({text: text for text in texts})
+    assert [page.titled for page in pages.values() if isinstance(page, Fingerprint)] == [True, True, *[False] * 3]
+
+
+async def test_the_id_of_a_title_does_not_count_since_the_theme_shows_none() -> None:
+    first, second = (await compiled({"a.md": "# T {#a}", "b.md": "# T {#b}"})).values()
+    assert isinstance(first, Fingerprint)
+    assert isinstance(second, Fingerprint)
+    assert kept(first) == kept(second) != first
+
+
+async def test_without_formulas_dollar_signs_are_before_prices() -> None:
+    page = (await compiled({"page.md": "From $5 to $6."}, formulas=False))["page.md"]
+    assert isinstance(page, Fingerprint)
+    assert page.math == ()
+
+
 async def test_a_text_may_hold_any_line_ending() -> None:
     endings = ["\u2028", "\u2029", "\u0085", "\r\n"]
     pages = await compiled({ending: f"One `a{ending}b`." for ending in endings})

@@ -16,6 +16,7 @@ from services.claude_batches import BatchRequest, open_batches
 from services.models import Prices
 from services.prompt import Prompt
 from services.readers import Hardware, Level
+from services.variant_batches import TOGETHER
 from services.variant_orders import Wanted
 from tests.authors import BEGINNER, FREE, LAMP, URDU, Author
 from tests.claude import ScriptedClaude, Stall, Status, Step
@@ -101,7 +102,7 @@ async def test_what_a_batch_does_not_bring_is_asked_for_once_more(author: Author
 async def test_what_two_batches_do_not_bring_is_told(author: Author) -> None:
     author.claude.always(Stall())
     made = await author.make(LAMP)
-    assert made.problems == ["4 sections could not be made. The request is expired."]
+    assert made.problems == ["Sections that could not be made: 4. The request is expired."]
     assert (author.asked, await author.count("variant_batches")) == ([4, 4], 0)
     assert await author.spent() == FREE
 
@@ -111,7 +112,7 @@ async def test_a_batch_whose_results_are_gone_is_told_and_not_paid_again(author:
     batch.end()
     batch.archive()
     made = await author.make()
-    assert "8 sections could not be made. Its batch is lost" in made.problems[0]
+    assert "Sections that could not be made: 8. Its batch is lost" in made.problems[0]
     assert (author.asked, await author.count("variant_batches")) == ([SECTIONS], 0)
     assert (await author.make()).sections == SECTIONS
 
@@ -139,6 +140,23 @@ async def test_only_what_was_edited_is_made_again(author: Author, edit: Edit) ->
     await edit()
     made = await author.make()
     assert (made.sections, made.chapters, author.asked) == (1, 1, [SECTIONS, 1])
+
+
+async def test_chapters_whose_sections_are_there_are_put_together(author: Author) -> None:
+    await author.make()
+    await author.database.execute("DELETE FROM variants")
+    plan = await author.plan()
+    assert (plan.unbound, plan.jobs, plan.empty) == (3, {}, False)
+    assert ((await author.make()).chapters, author.asked) == (3, [SECTIONS])
+    assert (await author.plan()).empty
+
+
+async def test_more_than_one_batch_takes_is_made_in_several(author: Author, stores: Stores, tmp_path: Path) -> None:
+    many = "".join(f"## Lamp {number}\n\nLamp {number} burns.\n\n" for number in range(TOGETHER + 1))
+    (tmp_path / "lamps.md").write_text(f"# Lamps\n\n{many}", "utf-8")
+    await stores.ingestion.ingest(tmp_path, lambda *_: None)
+    made = await author.make()
+    assert (made.sections, made.chapters, author.asked) == (TOGETHER + 2, 1, [TOGETHER, 2])
 
 
 async def test_with_openrouter_alone_it_is_made_section_by_section(author: Author) -> None:

@@ -14,7 +14,7 @@ ORDER = Order(CHAPTER, take_apart(CONTENT, ()), Form(None, "ur"), "reader")
 
 def rows(*contents: str) -> list[RenderingRow]:
     return [
-        RenderingRow(section.hash, content, untranslated=False, model="claude")
+        RenderingRow(section.hash, content, untranslated=False, texts=2, model="claude")
         for section, content in zip(ORDER.sections, contents, strict=True)
     ]
 
