@@ -99,7 +99,7 @@ class SectionWriter:
     async def _compose(self, ask: Ask, order: Order) -> Composed:
         """What the model says. Asked again where it fails or breaks off: nobody has seen anything of it yet, and who
         waits for a chapter can wait for a while longer."""
-        prompt = Prompt(ask.system, ask.material, most=ask.most, feature=Feature.VARIANTS, cached=True)
+        prompt = prompt_of(ask)
         for pause in ASKING_PAUSES:
             try:
                 async with self._calling:

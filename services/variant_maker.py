@@ -89,7 +89,8 @@ class VariantMaker:
     ) -> VariantRow | Refusal | None:
         if not lease:
             return await self._wait_for_other(wanted, work)
-        if stored := await self._fresh(work.making.order):  # since it was looked for
+        order = work.making.order  # an author has it made by newer rules too
+        if order.reader_id and (stored := await self._fresh(order)):  # since it was looked for
             if isinstance(lease, Lease):
                 await self._end(lease, give_back=lease.operation == wanted.operation)
             return stored

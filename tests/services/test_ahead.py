@@ -151,6 +151,15 @@ async def test_chapters_whose_sections_are_there_are_put_together(author: Author
     assert (await author.plan()).empty
 
 
+@pytest.mark.parametrize("batches", [True, False])
+async def test_what_newer_rules_had_a_part_in_is_made_again(author: Author, tmp_path: Path, *, batches: bool) -> None:
+    await author.make()
+    (tmp_path / "ur.tsv").write_text("# version: 1\nlens\tعدسہ\n", "utf-8")
+    reworded = replace(author, settings=author.settings.model_copy(update={"glossary_path": tmp_path}))
+    assert (await reworded.make(batches=batches)).sections == SECTIONS
+    assert (await reworded.plan()).empty
+
+
 async def test_more_than_one_batch_takes_is_made_in_several(author: Author, stores: Stores, tmp_path: Path) -> None:
     many = "".join(f"## Lamp {number}\n\nLamp {number} burns.\n\n" for number in range(TOGETHER + 1))
     (tmp_path / "lamps.md").write_text(f"# Lamps\n\n{many}", "utf-8")
