@@ -3,9 +3,15 @@
 import orjson
 import pytest
 
+from services.docusaurus import Page
+from services.forms import Form
+from services.manuscript import book
 from tests.browser import Look, look_at
+from tests.claude import ScriptedClaude
+from tests.claude.translating import Habits, translating
 from tests.processes import ROOT
 from tests.site import BOOK, URDU, BuiltSite, build, ids, pages_of
+from tests.variant_books import chapters_of, open_press
 
 TRUTH = ROOT / "evals" / "sample" / "truth.json"
 CODE = {"pre", "code", "katex"}
@@ -38,13 +44,31 @@ BLOCKS = """
 """
 
 
+@pytest.fixture(scope="module")
+async def translated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The sample book in Urdu letters, by a model that damages some of it."""
+    files = {page.id: page for page in book(BOOK, "/docs").pages}
+    async with ScriptedClaude() as claude, open_press(claude, data_dir=tmp_path_factory.mktemp("data")) as press:
+        claude.always(translating(Habits(*[0.02] * 9)))
+        made = [await press.make(one, Form(None, "ur")) for one in chapters_of(BOOK) if one.language == "en"]
+    contents = {files[one.chapter.id]: one.content for one in made}
+    return {str(page.file): with_front(page, content) for page, content in contents.items()}
+
+
+def with_front(page: Page, content: str) -> str:
+    """A page's file with other content."""
+    lines = (BOOK / page.file).read_text("utf-8").splitlines(keepends=True)
+    return "".join(lines[: page.first_line - 1]) + content
+
+
 @pytest.fixture(scope="module", params=["en", "ur"])
-async def site(request: pytest.FixtureRequest) -> BuiltSite:
-    """The site with the pages in Urdu, and with other blocks in Urdu at the end of its first page.
+async def site(request: pytest.FixtureRequest, translated: dict[str, str]) -> BuiltSite:
+    """The site with two pages in Urdu by hand, and with other blocks in Urdu at the end of its first page; all other
+    pages as Footnote makes them. Docusaurus stops at links, anchors and images that lead nowhere.
 
     In English it runs from left to right, in Urdu, as Docusaurus shows translations, from right to left.
     """
-    pages = pages_of(URDU) | {INTRO: (BOOK / INTRO).read_text("utf-8") + BLOCKS}
+    pages = translated | pages_of(URDU) | {INTRO: (BOOK / INTRO).read_text("utf-8") + BLOCKS}
     return await build(pages, f"urdu-{request.param}", request.param)
 
 
@@ -99,6 +123,20 @@ async def test_the_headings_have_the_levels_and_anchors_of_the_source(file: str,
     url = next(page["url"] for page in truth["pages"] if page["file"] == file)
     headings = [(heading["level"], heading["anchor"]) for heading in truth["headings"] if heading["file"] == file]
     assert ids(site.page(url)).headings == headings
+
+
+async def test_every_anchor_of_the_book_is_still_where_links_and_citations_point(site: BuiltSite) -> None:
+    chapters = chapters_of(BOOK)
+    urls = [part.url for chapter in chapters for part in chapter.sections if part.anchor]
+    assert len(urls) > 100
+    assert [url for url in (*urls, *(chapter.url for chapter in chapters)) if site.target(url) is None] == []
+
+
+async def test_a_page_that_footnote_made_runs_both_ways(site: BuiltSite) -> None:
+    seen = await look_at(site.folder, f"{site.origin}/docs/motion/control")
+    assert {part.direction for part in seen.parts if part.kind in CODE} == {"ltr"}
+    assert {part.kind for part in seen.parts if part.kind in TEXT and part.direction == "rtl"} >= {"h2", "p", "li"}
+    assert seen.wrong == []
 
 
 async def test_urdu_is_shown_in_nastaliq_and_nothing_goes_wrong(page: Look) -> None:
