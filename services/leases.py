@@ -41,12 +41,20 @@ async def keep_renewing(database: Database, lease: Lease) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout_at(now() + LEASE_SECONDS) as lost:
             while True:
-                await asyncio.sleep(LEASE_SECONDS / 3)
+                await asyncio.sleep(LEASE_SECONDS / 3)  # so that one lost try does not lose the lease
                 asked_at = now()
                 with suppress(DatabaseUnavailable):
                     if not await db.variant_leases.renew(database, lease):
                         return
                     lost.reschedule(asked_at + LEASE_SECONDS)
+
+
+async def let_go(database: Database, lease: Lease, *, give_back: bool) -> None:
+    """End a lease, as far as that can be done: else it expires by itself."""
+    try:
+        await db.variant_leases.end(database, lease, give_back=give_back)
+    except Exception:
+        log.exception("a lease could not be ended", chapter=lease.chapter_id)
 
 
 async def alone(database: Database, command: str, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
@@ -59,10 +67,7 @@ async def alone(database: Database, command: str, work: Callable[[], Coroutine[A
     try:
         done = await while_held(database, lease, work())
     finally:
-        try:
-            await db.variant_leases.end(database, lease, give_back=False)
-        except DatabaseUnavailable:  # it expires by itself
-            log.exception("a lease could not be ended")
+        await let_go(database, lease, give_back=False)
     if done is None:
         raise AlreadyRunning(f"PostgreSQL could not be reached for a while, and another {command} may run by now.")
     return done
@@ -76,4 +81,4 @@ async def become(database: Database, lease: Lease, command: str) -> None:
         if before and expires_at and expires_at > before:
             raise AlreadyRunning(f"Another {command} is running. Wait for it, or end it.")
         before = expires_at
-        await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(LOOK_SECONDS)  # Postgres tells nobody that a row was renewed, or has expired

@@ -88,7 +88,7 @@ class SectionWriter:
                 return await self._store_once(assignment, row)
             except DatabaseUnavailable:
                 log.exception("a section could not be stored; trying again", chapter=assignment.order.chapter.id)
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause)  # as long as a restart of Postgres may take
         await self._store_once(assignment, row)
 
     async def forget(self, assignment: Assignment) -> None:
@@ -102,19 +102,19 @@ class SectionWriter:
         prompt = prompt_of(ask)
         for pause in ASKING_PAUSES:
             try:
-                async with self._calling:
-                    return await self._providers.compose(prompt, self._purse(order))
+                return await self._compose_once(prompt, order)
             except ClaudeFailed as failure:
                 if failure.fault == Fault.LASTING:
                     raise
                 log.warning("a section is asked for once more", chapter=order.chapter.id, reason=str(failure))
-            await asyncio.sleep(pause)
-        async with self._calling:
-            return await self._providers.compose(prompt, self._purse(order))
+            await asyncio.sleep(pause)  # others may call meanwhile
+        return await self._compose_once(prompt, order)
 
-    def _purse(self, order: Order) -> Purse:
-        """For one call: sections are written beside each other."""
-        return Purse(self._ledger, Account(Feature.VARIANTS, order.reader_id or "author"))
+    async def _compose_once(self, prompt: Prompt, order: Order) -> Composed:
+        """With a purse of its own: sections are written beside each other."""
+        async with self._calling:
+            purse = Purse(self._ledger, Account(Feature.VARIANTS, order.reader_id or "author"))
+            return await self._providers.compose(prompt, purse)
 
     async def _store_once(self, assignment: Assignment, row: RenderingRow) -> None:
         form, prompt = assignment.form, assignment.prompt

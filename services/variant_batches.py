@@ -117,7 +117,7 @@ class VariantBatches:
                 if pause is None or failure.fault in (Fault.OURS, Fault.LASTING):
                     raise
                 log.warning("results are read again", batch=batch.provider_id, reason=str(failure))
-                await asyncio.sleep(min(max(pause, failure.wait), LONGEST_PAUSE))
+                await asyncio.sleep(waited(pause, failure))
 
     async def is_lost(self, failure: ClaudeFailed) -> bool:
         """Whether a failure is that of one batch: the provider knows the key, and not that batch or its results."""
@@ -181,7 +181,7 @@ class VariantBatches:
                     await self._drop(batch)
                     raise
                 log.warning("a batch is submitted again", reason=str(failure))
-                await asyncio.sleep(min(max(pause, failure.wait), LONGEST_PAUSE))
+                await asyncio.sleep(waited(pause, failure))
         raise AssertionError("the last try returns or raises")
 
     async def _name(self, batch: Batch, provider_id: str) -> None:
@@ -224,7 +224,7 @@ class VariantBatches:
                 if failures == MOST_FAILURES or failure.fault in (Fault.OURS, Fault.LASTING):
                     raise
                 log.warning("a batch could not be looked at", batch=id, reason=str(failure))
-                pause = min(max(pause, failure.wait), LONGEST_PAUSE)
+                pause = waited(pause, failure)
             await asyncio.sleep(pause)
             pause = min(1.5 * pause, LATER_LOOK)
 
@@ -262,3 +262,8 @@ def asked_again(request: RequestRow, job: Job | None) -> Asked:
     """A request as it was noted."""
     held, ask = Held(request.call, request.model, Tokens(), batch=True), job.ask(request.ids) if job else None
     return Asked(held, job, ask) if ask else Asked(held)
+
+
+def waited(pause: float, failure: ClaudeFailed) -> float:
+    """Seconds before the next try: as the provider asks, or as we would, but not without end."""
+    return min(max(pause, failure.wait), LONGEST_PAUSE)

@@ -16,7 +16,7 @@ from db.variant_leases import Lease, ReaderGone, Refused
 from db.variants import RenderingRow, VariantRow
 from services.binding import bound
 from services.claude import ClaudeFailed
-from services.leases import while_held
+from services.leases import let_go, while_held
 from services.making import Making, Order
 from services.problems import busy
 from services.providers import BudgetSpent
@@ -92,7 +92,7 @@ class VariantMaker:
         order = work.making.order  # an author has it made by newer rules too
         if order.reader_id and (stored := await self._fresh(order)):  # since it was looked for
             if isinstance(lease, Lease):
-                await self._end(lease, give_back=lease.operation == wanted.operation)
+                await let_go(self._database, lease, give_back=lease.operation == wanted.operation)
             return stored
         if isinstance(lease, Refused):
             return self._quotas.exceeded(lease.place, lease.taken)
@@ -112,13 +112,7 @@ class VariantMaker:
             made = await while_held(self._database, lease, self._make(work))
             return made
         finally:
-            await self._end(lease, give_back=not isinstance(made, VariantRow))
-
-    async def _end(self, lease: Lease, *, give_back: bool) -> None:
-        try:
-            await db.variant_leases.end(self._database, lease, give_back=give_back)
-        except Exception:  # it expires by itself
-            log.exception("a lease could not be ended", chapter=lease.chapter_id)
+            await let_go(self._database, lease, give_back=not isinstance(made, VariantRow))
 
     async def _make(self, work: Work) -> VariantRow | Refusal:
         """Make what is missing, one after the other until a model was asked: with that its provider keeps what is told
@@ -172,7 +166,7 @@ class VariantMaker:
             for section in work.sections:
                 if row := stored.get(section.hash):
                     work.take(section, row)
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)  # a NOTIFY would not come through a pooler
         return await self._fresh(work.making.order)
 
     async def _fresh(self, order: Order) -> VariantRow | None:
